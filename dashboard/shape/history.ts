@@ -1,6 +1,9 @@
 /** The history as chart columns, and the parameters for each time range. Pure. */
 import type { History, HistoryPoint } from "../../protocol/api/stats.ts";
 import { duration, UNKNOWN } from "./format.ts";
+import { type PageScope, secondsOf } from "./scope.ts";
+
+const HOUR_SECONDS = 3_600;
 
 export const RANGES = ["5m", "15m", "1h", "6h", "24h", "7d", "30d", "90d", "365d"] as const;
 export type Range = (typeof RANGES)[number];
@@ -17,6 +20,16 @@ export const GRANULARITY: Record<Range, { name: string; seconds: number }> = {
   "90d": { name: "1d", seconds: 86_400 },
   "365d": { name: "1d", seconds: 86_400 },
 };
+
+/** Returns the length of a range, in seconds. */
+export const secondsOfRange = (range: Range): number => secondsOf(range) ?? HOUR_SECONDS;
+
+/** Returns the preset that is shown; null for a fixed period and for any other length. */
+export function rangeOfScope({ seconds, fromMs }: PageScope, usual: Range): Range | null {
+  if (fromMs !== null) return null;
+  if (seconds === null) return usual;
+  return RANGES.find((range) => secondsOf(range) === seconds) ?? null;
+}
 
 export const RANGE_NAMES: Record<Range, string> = {
   "5m": "5 minutes",

@@ -58,7 +58,11 @@ export function secondsOf(range: string | undefined): number | null {
 
 /** Returns the shortest text for a length: 90 minutes are `90m`, and 120 are `2h`. */
 export function rangeOf(seconds: number): string {
-  const unit = (["d", "h", "m"] as const).find((each) => seconds % UNIT_SECONDS[each] === 0) ?? "s";
+  // A day is 24h, as the presets call it.
+  const unit =
+    (["d", "h", "m"] as const).find(
+      (each) => seconds % UNIT_SECONDS[each] === 0 && (each !== "d" || seconds > UNIT_SECONDS.d),
+    ) ?? "s";
   return `${seconds / UNIT_SECONDS[unit]}${unit}`;
 }
 

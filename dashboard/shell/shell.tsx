@@ -5,12 +5,12 @@ import { place } from "../data/place.ts";
 import { locked } from "../data/session.ts";
 import { iconOf, titleOf, troubleOf } from "../shape/trouble.ts";
 import { Banners, isStale } from "./banners.tsx";
-import { Bar } from "./bar.tsx";
 import { Boundary } from "./boundary.tsx";
 import { Login } from "./login.tsx";
 import { Nav } from "./nav.tsx";
 import { listenToKeys, overlay } from "./overlays.ts";
 import { ENTRIES, OverlayPage, openPages } from "./pages.tsx";
+import { TopBar } from "./top-bar.tsx";
 
 export function Shell() {
   const pages = openPages();
@@ -38,7 +38,7 @@ export function Shell() {
         Skip to content
       </button>
       <Nav page={page} />
-      <Bar />
+      <TopBar />
       <main id="main" ref={main} tabIndex={-1}>
         <Banners />
         {locked.value === null ? (

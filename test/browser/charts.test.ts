@@ -80,7 +80,7 @@ test.concurrent("shows the figures of the last whole minute, and does not draw t
     .getByRole("img", { name: "Requests per minute: requests: last 60, lowest 60, highest 90" })
     .waitFor();
   await page
-    .getByText(/covers 1\smin\. .* last whole 1\smin\. The boxes below show their latest/)
+    .getByText(/covers 1\smin\. .* last whole 1\smin\. The boxes above show their latest/)
     .waitFor();
   expect(await figure(page, "Tokens per second").locator(".legend").innerText()).toContain("35.6");
 });

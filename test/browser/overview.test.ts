@@ -79,3 +79,74 @@ test.concurrent("names the simulated box in a banner, and labels it in the title
       .count(),
   ).toBe(0);
 });
+
+test.concurrent("leads from a bar to its requests, and selects a time by dragging", async ({
+  expect,
+}) => {
+  await callModel({ model: "llama3.2" });
+  await using viewer = await Viewer.open("#/?range=15m");
+  const { page } = viewer;
+  const hash = () => new URL(page.url()).hash;
+  const bars = page.getByRole("img", { name: /^Requests: [1-9]/ });
+  await bars.waitFor();
+  const box = await bars.boundingBox();
+  if (box === null) throw new Error("the bars are not drawn");
+  const move = (x: number, y = 0.5) =>
+    page.mouse.move(box.x + x * box.width, box.y + y * box.height);
+
+  await move(0.2);
+  await page.mouse.down();
+  await move(0.5);
+  await move(0.8);
+  await page.mouse.up();
+  await expect.poll(hash).toMatch(/^#\/\?from=[^&]+Z&until=[^&]+Z$/);
+  const [, from = "", until = ""] =
+    /from=([^&]+)&until=(.+)$/.exec(decodeURIComponent(hash())) ?? [];
+  const minutes = (Date.parse(until) - Date.parse(from)) / 60_000;
+  expect(minutes).toBeGreaterThan(8);
+  expect(minutes).toBeLessThan(10);
+  await page.getByRole("button", { name: "Follow", exact: true }).click();
+  await expect.poll(hash).toMatch(/^#\/\?range=\d+s$/);
+
+  const time = page.getByRole("textbox", { name: "Time" });
+  await time.fill("soon");
+  expect(await time.getAttribute("aria-invalid")).toBe("true");
+  await time.fill("last 15 min");
+  await page.keyboard.press("Enter");
+  await expect.poll(hash).toBe("#/?range=15m");
+
+  const last = await page.evaluate<{ x: number; y: number }>(`(() => {
+    const { right, bottom } = document.querySelector(".panel-chart path[class^=model]").getBoundingClientRect();
+    return { x: right - 1, y: bottom - 1 };
+  })()`);
+  await page.mouse.click(last.x, last.y);
+  await expect.poll(hash).toMatch(/^#\/requests\?.*from=.*until=/);
+  expect(viewer.errors).toEqual([]);
+});
+
+test.concurrent("narrows everything to a box and a model, and lists the charts as a table", async () => {
+  await callModel({ model: "mistral" });
+  await using viewer = await Viewer.open("#/?range=15m");
+  const { page } = viewer;
+  const answered = page.waitForResponse(
+    (answer) =>
+      answer.url().includes("/api/stats/activity") && answer.url().includes("box=borealis"),
+  );
+  await page.getByRole("combobox", { name: "Box" }).selectOption("borealis");
+  expect((await answered).status()).toBe(200);
+  await page.getByRole("combobox", { name: "Model" }).selectOption("mistral");
+  expect(new URL(page.url()).hash).toBe("#/?range=15m&box=borealis&model=mistral");
+  await page.getByText("Show the charts as a table").click();
+  const row = page.getByRole("region", { name: "Requests over time" }).getByRole("link").first();
+  await row.click();
+  await page.waitForURL(/#\/requests\?box=borealis&model=mistral&from=/);
+});
+
+test.concurrent("shows the memory, work and speed of each box in a row", async () => {
+  await using viewer = await Viewer.open("#/");
+  const row = viewer.page.locator(".fleet .box", { hasText: "atlas" });
+  await row.getByText(/running, \d+ waiting/).waitFor();
+  await row.getByText(/ of .*Fits .* more/).waitFor();
+  await row.getByText(/^first token /).waitFor();
+  expect(await viewer.page.locator(".fleet .box.down", { hasText: "cinder" }).count()).toBe(1);
+});

@@ -1,9 +1,9 @@
 /** The four charts of the overview, over 5 minutes to 90 days, or a year with an external store. */
 import { useMemo } from "preact/hooks";
-import { place, replaceQuery } from "../../data/place.ts";
-import { preferences, setPreferences } from "../../data/preferences.ts";
+import { preferences } from "../../data/preferences.ts";
 import { useQuery } from "../../data/query.ts";
-import { Choice, FailureNote, Section, Skeleton } from "../../parts/basics.tsx";
+import { scope } from "../../data/scope.ts";
+import { FailureNote, Section, Skeleton } from "../../parts/basics.tsx";
 import { Chart } from "../../parts/chart.tsx";
 import { duration, short, tokenRate } from "../../shape/format.ts";
 import {
@@ -14,19 +14,21 @@ import {
   type HistoryColumns,
   type Line,
   RANGE_NAMES,
-  RANGES,
-  type Range,
-  rangesOffered,
+  rangeOfScope,
 } from "../../shape/history.ts";
 
-export function Charts({ hasStore }: { hasStore: boolean }) {
-  // The range in the URL wins over the last one chosen.
-  const range = RANGES.find((each) => each === place.value.query.range) ?? preferences.value.range;
-  const choose = (chosen: Range) => {
-    setPreferences({ range: chosen });
-    replaceQuery("overview", { range: chosen });
+export function Charts() {
+  const chosen = rangeOfScope(scope.value, preferences.value.range);
+  const range = chosen ?? preferences.value.range;
+  const options = {
+    query: {
+      time_range: range,
+      granularity: GRANULARITY[range].name,
+      box: scope.value.box ?? undefined,
+      model: scope.value.model ?? undefined,
+      key: scope.value.key ?? undefined,
+    },
   };
-  const options = { query: { time_range: range, granularity: GRANULARITY[range].name } };
   const { data, error, isLoading, refetch } = useQuery(
     "/api/stats/history",
     options,
@@ -35,10 +37,10 @@ export function Charts({ hasStore }: { hasStore: boolean }) {
   const columns = useMemo(() => (data === null ? null : columnsOf(data, Date.now())), [data]);
   const lines = useMemo(() => (columns === null ? null : linesOf(columns)), [columns]);
   const isUnfinished = columns?.isUnfinished ?? false;
-  const ranges = rangesOffered(hasStore, range).map((value) => ({ value, name: value }));
-  const choice = <Choice label="Chart range" options={ranges} chosen={range} choose={choose} />;
+  // Rates over any other time are above.
+  if (chosen === null) return null;
   return (
-    <Section title={`Last ${RANGE_NAMES[range]}`} aside={choice}>
+    <Section title={`Last ${RANGE_NAMES[range]}`}>
       {error !== null && (
         <FailureNote title="Could not load the history." detail={error} retry={refetch} />
       )}
@@ -83,7 +85,7 @@ export function Charts({ hasStore }: { hasStore: boolean }) {
       )}
       {columns !== null && (
         <p class="footnote">
-          {bucketNote(columns.at, "The boxes below show their latest readings.")}
+          {bucketNote(columns.at, "The boxes above show their latest readings.")}
         </p>
       )}
     </Section>

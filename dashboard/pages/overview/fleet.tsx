@@ -1,10 +1,28 @@
-/** Each box at a glance: state, load, GPUs and loaded models. */
+/** Each box as one row: its GPUs over time, its memory by model, its work, speed and power. */
+import { useMemo } from "preact/hooks";
+import type { Activity, ActivityGroup } from "../../../protocol/api/activity.ts";
 import type { LiveBox } from "../../../protocol/api/live.ts";
+import type { GpuHistory } from "../../../protocol/api/system.ts";
 import type { Concern } from "../../../protocol/concern.ts";
+import { modelClass } from "../../data/model-colour.ts";
 import { preferences } from "../../data/preferences.ts";
-import { Ago, MeterBar, Pill, Simulated, type Tone } from "../../parts/basics.tsx";
+import { useQuery } from "../../data/query.ts";
+import { linkTo } from "../../data/scope.ts";
+import { Ago, Pill, Simulated, type Tone } from "../../parts/basics.tsx";
+import { Sparkline } from "../../parts/plot.tsx";
 import { gpuConcern } from "../../shape/attention.ts";
-import { count, mib, ofHundred, percent, temperature, watts } from "../../shape/format.ts";
+import { pathOfLine } from "../../shape/drawing.ts";
+import { gpuCourse, memoryParts, wattsOf, workMarks } from "../../shape/fleet-row.ts";
+import {
+  bytes,
+  count,
+  duration,
+  money,
+  percent,
+  temperature,
+  tokenRate,
+  watts,
+} from "../../shape/format.ts";
 import { roomText } from "../../shape/room.ts";
 
 export const STATE_TONES: Record<LiveBox["state"], Tone> = {
@@ -13,110 +31,160 @@ export const STATE_TONES: Record<LiveBox["state"], Tone> = {
   down: "bad",
 };
 
-type Concerns = { concerns: readonly Concern[] };
+const GPU_EVERY_MS = 15_000;
 
-export const FleetSection = ({ boxes, concerns }: { boxes: readonly LiveBox[] } & Concerns) => (
-  <ul class="fleet">
-    {boxes.map((box) => (
-      <BoxCard key={box.name} box={box} concerns={concerns} />
-    ))}
-  </ul>
-);
+type Props = {
+  boxes: readonly LiveBox[];
+  concerns: readonly Concern[];
+  activity: Activity | null;
+};
 
-function BoxCard({ box, concerns }: { box: LiveBox } & Concerns) {
+export function FleetSection({ boxes, concerns, activity }: Props) {
+  const query = { time_range: "15m", max_points: 60 };
+  const { data } = useQuery("/api/gpu/history", { query }, GPU_EVERY_MS);
   return (
-    <li class={`box ${box.state}`}>
-      <div class="box-head">
-        <h3>{box.name}</h3>
-        {box.simulated && <Simulated />}
-        <Pill tone={STATE_TONES[box.state]}>{box.state}</Pill>
-      </div>
-      {box.state === "down" ? (
-        <p class="quiet">
-          Last seen <Ago iso={box.last_seen} />
-        </p>
-      ) : (
-        <>
-          <dl class="figures">
-            <div>
-              <dt>In flight</dt>
-              <dd>{count(box.in_flight)}</dd>
-            </div>
-            <div>
-              <dt>Queue</dt>
-              <dd>{count(box.queue_depth)}</dd>
-            </div>
-            <div>
-              <dt>Ollama</dt>
-              <dd>
-                {box.ollama_reachable === false ? (
-                  <Pill tone="bad">not responding</Pill>
-                ) : (
-                  (box.ollama_version ?? "–")
-                )}
-              </dd>
-            </div>
-          </dl>
-          {box.gpus.length === 0 ? (
-            <p class="quiet">{box.gpu_error ?? "No GPU"}</p>
-          ) : (
-            box.gpus.map((gpu) => <GpuLine key={gpu.index} gpu={gpu} concerns={concerns} />)
+    <ul class="fleet">
+      {boxes.map((box) => (
+        <BoxRow
+          key={box.name}
+          box={box}
+          concerns={concerns}
+          history={data}
+          currency={activity?.cost_currency ?? null}
+          group={activity?.groups.box?.find(({ group }) => group === box.name) ?? null}
+        />
+      ))}
+    </ul>
+  );
+}
+
+type RowProps = {
+  box: LiveBox;
+  concerns: readonly Concern[];
+  history: GpuHistory | null;
+  /** Its requests in the period; null without any. */
+  group: ActivityGroup | null;
+  currency: string | null;
+};
+
+function BoxRow({ box, concerns, history, group, currency }: RowProps) {
+  const { name, state, gpus, simulated } = box;
+  const { temperature: unit } = preferences.value;
+  const hot = gpus.find((gpu) => gpuConcern(concerns, "gpu_hot", gpu) !== undefined);
+  return (
+    <li class={`box ${state}`}>
+      <div class="box-name">
+        <h2>
+          <a href={linkTo("requests", { box: name })}>{name}</a>
+          {simulated && <Simulated />}
+          {state !== "up" && <Pill tone={STATE_TONES[state]}>{state}</Pill>}
+          {state === "up" && box.ollama_reachable === false && (
+            <Pill tone="bad">Ollama not responding</Pill>
           )}
-          <Room box={box} />
-          <Loaded box={box} />
+        </h2>
+        <p class="quiet">
+          {state === "down" ? (
+            <>
+              Last seen <Ago iso={box.last_seen} />
+            </>
+          ) : (
+            gpuNames(box)
+          )}
+          {hot !== undefined && <span class="hot"> {temperature(hot.temperature_c, unit)}</span>}
+        </p>
+      </div>
+      {state !== "down" && (
+        <>
+          <GpuCourse box={name} history={history} />
+          <Memory box={box} />
+          <Work box={box} />
+          <p class="box-figure">
+            <b>{tokenRate(group?.tokens_per_second ?? null)}</b>
+            <span>first token {duration(group?.ttft_p95_ms ?? null)}</span>
+          </p>
+          <p class="box-figure">
+            <b>{watts(wattsOf(box))}</b>
+            <span>{costText(group, currency)}</span>
+          </p>
         </>
       )}
     </li>
   );
 }
 
-function GpuLine({ gpu, concerns }: { gpu: LiveBox["gpus"][number] } & Concerns) {
-  const { sizes, temperature: unit } = preferences.value;
-  const { memory_used_mb: used, memory_total_mb: total } = gpu;
-  const full = used === null || total === null || total === 0 ? null : (100 * used) / total;
-  const isHot = gpuConcern(concerns, "gpu_hot", gpu) !== undefined;
+function gpuNames({ gpus, gpu_error }: LiveBox): string {
+  const [first] = gpus;
+  if (first === undefined) return gpu_error ?? "No GPU";
+  return gpus.length === 1 ? first.name : `${gpus.length} × ${first.name}`;
+}
+
+const costText = (group: ActivityGroup | null, currency: string | null): string =>
+  group?.cost_per_million_output == null || currency === null
+    ? "no price set"
+    : `${money(group.cost_per_million_output, currency)} /1M tok`;
+
+function GpuCourse({ box, history }: { box: string; history: GpuHistory | null }) {
+  const course = useMemo(() => (history === null ? [] : gpuCourse(history, box)), [history, box]);
+  const latest = course.findLast((value) => value !== null) ?? null;
   return (
-    <div class="gpu">
-      <p class="gpu-name">
-        <span>{gpu.name}</span>
-        <span class={isHot ? "hot" : "quiet"}>{temperature(gpu.temperature_c, unit)}</span>
-        <span class="quiet">{watts(gpu.power_draw_w)}</span>
-      </p>
-      <MeterBar
-        name="GPU"
-        percent={gpu.utilization_percent}
-        text={ofHundred(gpu.utilization_percent)}
-      />
-      <MeterBar
-        name="VRAM"
-        percent={full}
-        text={`${mib(used, sizes)} / ${mib(total, sizes)}`}
-        tone={(full ?? 0) > 97 ? "warn" : "accent"}
-      />
+    <div class="box-course">
+      <Sparkline path={pathOfLine(course)} buckets={course.length} tone="one" />
+      <span class="quiet">GPU {percent(latest)}</span>
     </div>
   );
 }
 
-function Room({ box }: { box: LiveBox }) {
-  const text = roomText(box, preferences.value.sizes);
-  return text === null ? null : <p class="quiet room">{text}</p>;
+function Memory({ box }: { box: LiveBox }) {
+  const { sizes } = preferences.value;
+  const memory = memoryParts(box);
+  if (memory === null)
+    return (
+      <p class="box-memory quiet">
+        {box.loaded.length === 0
+          ? "No models loaded"
+          : box.loaded.map(({ name }) => name).join(", ")}
+      </p>
+    );
+  const spilled = box.loaded.filter(({ gpu_share }) => gpu_share !== null && gpu_share < 1);
+  return (
+    <div class="box-memory">
+      <ul class="memory-bar" aria-label="Loaded models">
+        {memory.parts.map(({ model, part }) => (
+          <li
+            key={model}
+            class={modelClass(model)}
+            style={{ width: `${100 * Math.min(1, part)}%` }}
+            title={`${model ?? "In use by something else"}, ${percent(part)} of the memory`}
+          >
+            <span>{model ?? ""}</span>
+          </li>
+        ))}
+      </ul>
+      <span class="quiet">
+        {bytes(memory.usedBytes, sizes)} of {bytes(memory.totalBytes, sizes)}
+        {spilled.length > 0 && `; ${spilled.map(({ name }) => name).join(", ")} partly on the CPU`}
+        {`. ${roomText(box, sizes) ?? "Room unknown"}`}
+      </span>
+    </div>
+  );
 }
 
-const Loaded = ({ box }: { box: LiveBox }) =>
-  box.loaded.length === 0 ? (
-    <p class="quiet">No models loaded</p>
-  ) : (
-    <ul class="chips" aria-label="Loaded models">
-      {box.loaded.map((model) => (
-        <li
-          key={model.name}
-          class={model.gpu_share !== null && model.gpu_share < 1 ? "chip warn" : "chip"}
-        >
-          {model.name}
-          {model.gpu_share !== null &&
-            model.gpu_share < 1 &&
-            ` · ${percent(1 - model.gpu_share)} on CPU`}
-        </li>
-      ))}
-    </ul>
+function Work({ box }: { box: LiveBox }) {
+  const { running, waiting, drawnRunning, drawnWaiting } = workMarks(box);
+  return (
+    <div class="box-work">
+      <span class="marks" aria-hidden="true">
+        {Array.from({ length: drawnRunning }, (_, n) => (
+          <i key={n} class="running" />
+        ))}
+        {Array.from({ length: drawnWaiting }, (_, n) => (
+          <i key={n} class="waits" />
+        ))}
+        {drawnRunning + drawnWaiting === 0 && <i />}
+      </span>
+      <span class="quiet">
+        {count(running)} running, {count(waiting)} waiting
+      </span>
+    </div>
   );
+}

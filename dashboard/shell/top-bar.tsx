@@ -8,7 +8,7 @@ import { overlay } from "./overlays.ts";
 
 const SHARE = { idle: "Share", copied: "Link copied", failed: "Copy failed" };
 
-export const Bar = () => (
+export const TopBar = () => (
   <header class="bar">
     <Brand />
     {hasScope("stats") && (

@@ -1,0 +1,36 @@
+/** The colours that this browser has given to models, kept in local storage. */
+import { signal } from "@preact/signals";
+import { MODEL_COLOURS, withColours } from "../shape/model-colour.ts";
+
+const NAME = "model-colours";
+/** Models come and go: beyond this many, all colours are given again. */
+const KEPT_MAX = 200;
+
+const colours = signal(stored());
+
+/** Returns the class of a model's colour. Without a model it is grey. */
+export function modelClass(model: string | null): string {
+  if (model === null) return "model-none";
+  const name = model.replace(/:latest$/, "");
+  const known = withColours(colours.peek(), [name]);
+  if (known !== colours.peek()) {
+    colours.value = Object.keys(known).length > KEPT_MAX ? withColours({}, [name]) : known;
+    localStorage.setItem(NAME, JSON.stringify(colours.peek()));
+  }
+  return `model-${colours.peek()[name] ?? "none"}`;
+}
+
+/** The content of local storage is untrusted. */
+function stored(): Record<string, number> {
+  try {
+    const value: unknown = JSON.parse(localStorage.getItem(NAME) ?? "{}");
+    if (typeof value !== "object" || value === null) return {};
+    return Object.fromEntries(
+      Object.entries(value).filter(
+        ([, colour]) => Number.isInteger(colour) && colour >= 1 && colour <= MODEL_COLOURS,
+      ),
+    );
+  } catch {
+    return {};
+  }
+}

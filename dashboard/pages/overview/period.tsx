@@ -1,0 +1,53 @@
+/** The activity of the scope, as several parts of the Overview read it, in one answer. */
+import { useMemo } from "preact/hooks";
+import type { Activity } from "../../../protocol/api/activity.ts";
+import { minuteMs } from "../../data/clock.ts";
+import { preferences } from "../../data/preferences.ts";
+import { type QueryState, useQuery } from "../../data/query.ts";
+import { changeScope, linkTo, scope } from "../../data/scope.ts";
+import { activityQuery, queryBefore } from "../../shape/activity.ts";
+import { everyMsOf, secondsOfRange } from "../../shape/history.ts";
+import { brushed, isLive } from "../../shape/scope.ts";
+
+const BEFORE_EVERY_MS = 60_000;
+/** The edge alone keeps history for 90 days. */
+const KEPT_MS = 90 * 86_400_000;
+
+export function useActivity(): { now: QueryState<Activity>; before: Activity | null } {
+  const usual = secondsOfRange(preferences.value.range);
+  const isFollowing = isLive(scope.value);
+  const now = useQuery(
+    "/api/stats/activity",
+    { query: { ...activityQuery(scope.value, usual), split: "model,box" } },
+    isFollowing ? everyMsOf(preferences.value.range) : null,
+  );
+  const past = useMemo(
+    () => queryBefore(scope.value, usual, minuteMs.value),
+    [scope.value, usual, minuteMs.value],
+  );
+  const isKept = Date.now() - Date.parse(String(past.since)) <= KEPT_MS;
+  const before = useQuery("/api/stats/activity", { query: past }, BEFORE_EVERY_MS, isKept);
+  return { now, before: isKept ? before.data : null };
+}
+
+/** Returns the start of a bucket, unix ms. */
+export const startOf = ({ points }: Activity, index: number): number =>
+  Date.parse(points[index]?.timestamp ?? "");
+
+/** Selects the buckets between two, which are included. */
+export function selectBuckets(activity: Activity, from: number, to: number): void {
+  const endMs = startOf(activity, to) + 1_000 * activity.step_seconds;
+  changeScope(brushed(startOf(activity, from), Math.min(endMs, Date.now())));
+}
+
+/** The requests of one bucket. */
+export function bucketLink(
+  activity: Activity,
+  index: number,
+  changes: { model?: string } = {},
+  query: Record<string, string> = {},
+): string {
+  const fromMs = startOf(activity, index);
+  const time = brushed(fromMs, fromMs + 1_000 * activity.step_seconds);
+  return linkTo("requests", { ...time, ...changes }, query);
+}

@@ -1,0 +1,58 @@
+import { expect, test } from "vitest";
+import { activityQuery, figureCards, queryBefore } from "../../../../dashboard/shape/activity.ts";
+import { EVERYTHING } from "../../../../dashboard/shape/scope.ts";
+import type { Activity, ActivityFigures } from "../../../../protocol/api/activity.ts";
+
+const NOW = Date.parse("2026-11-27T15:00:00Z");
+const FIGURES = {
+  requests: 10,
+  requests_per_minute: 20,
+  tokens_per_second: 0,
+  ttft_p95_ms: null,
+  latency_p95_ms: 1_850,
+  error_rate: 0.1,
+  energy_j_per_1k_tokens: 1_728,
+} as ActivityFigures;
+const activity = {
+  total: FIGURES,
+  step_seconds: 60,
+  points: [
+    { timestamp: "2020-01-01T00:00:00Z", ...FIGURES },
+    { timestamp: new Date(Date.now() + 60_000).toISOString(), ...FIGURES },
+  ],
+} as unknown as Activity;
+
+test("requests the period of the scope, and the one of the same length before", () => {
+  const scope = { ...EVERYTHING, box: "atlas", seconds: 900 };
+  expect(activityQuery(scope, 3_600)).toMatchObject({ seconds: 900, box: "atlas" });
+  expect(activityQuery(EVERYTHING, 3_600)).toMatchObject({ seconds: 3_600 });
+  const fixed = { ...EVERYTHING, fromMs: NOW - 60_000, untilMs: NOW };
+  expect(activityQuery(fixed, 3_600)).toMatchObject({
+    since: "2026-11-27T14:59:00.000Z",
+    until: "2026-11-27T15:00:00.000Z",
+  });
+  expect(queryBefore(scope, 3_600, NOW)).toMatchObject({
+    since: "2026-11-27T14:30:00.000Z",
+    until: "2026-11-27T14:45:00.000Z",
+    box: "atlas",
+  });
+});
+
+test("compares each figure with the period before, and shows no delta of the unknown", () => {
+  const before = { ...FIGURES, requests_per_minute: 16, latency_p95_ms: 1_950, error_rate: 0.077 };
+  const cards = figureCards(activity, before);
+  expect(cards.map(({ value, delta }) => [value, delta])).toEqual([
+    ["20 /min", "+25\u202f%"],
+    ["0\u202ftok/s", null],
+    ["–", null],
+    ["1.85\u202fs", "−5\u202f%"],
+    ["10\u202f%", "+2.3\u202fpt"],
+    ["480\u202fmWh", "±0\u202f%"],
+  ]);
+  expect(cards.filter(({ isWorse }) => isWorse).map(({ name }) => name)).toEqual(["Errors"]);
+  expect(figureCards(activity, null).every(({ delta }) => delta === null)).toBe(true);
+});
+
+test("ends the course of a figure at the last whole bucket", () => {
+  expect(figureCards(activity, null)[0]?.values).toEqual([20]);
+});
