@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import type { RequestRecord } from "../../protocol/records.ts";
 import { Erasure } from "../../worker/aggregator/erasure.ts";
 import { Forgotten } from "../../worker/aggregator/forgotten.ts";
 import { LEDGER_MS, Ledger } from "../../worker/aggregator/ledger.ts";
@@ -31,6 +32,12 @@ const recordsOf = (canary: string, count: number, fromMs: number) =>
     );
   });
 
+/** A batch of one record. */
+function add(ledger: Ledger, record: RequestRecord): void {
+  ledger.insert(record, NOW);
+  ledger.write();
+}
+
 async function withLedger(
   work: (parts: {
     storage: DurableObjectStorage;
@@ -44,14 +51,14 @@ async function withLedger(
   const storage = storageIn(folder);
   try {
     migrate(storage, 0);
-    const ledger = new Ledger(storage.sql, new Forgotten(storage.sql));
+    const ledger = new Ledger(storage.sql, new Forgotten(storage.sql), () => Promise.resolve());
     let isOff = false;
-    const erasure = new Erasure(storage, () => isOff);
+    const erasure = new Erasure(storage, ledger, () => isOff);
     for (const record of [
       ...recordsOf(OLD, 400, NOW - 2 * LEDGER_MS),
       ...recordsOf(NEW, 400, NOW - 1_000),
     ])
-      storage.transactionSync(() => ledger.insert(record, NOW));
+      storage.transactionSync(() => add(ledger, record));
     const found = (text: string) => occurrencesIn(folder, text);
     const switchOff = () => {
       isOff = true;
@@ -65,7 +72,7 @@ async function withLedger(
 
 test("a row that is only deleted leaves its text in the files", () =>
   withLedger(async ({ storage, found }) => {
-    storage.sql.exec("DELETE FROM ledger");
+    storage.sql.exec("DELETE FROM ledger_pages");
     expect(found(OLD)).toBeGreaterThan(0);
   }));
 
@@ -105,9 +112,9 @@ test("texts that are stored after a switch are erased by the next one", () =>
   withLedger(async ({ storage, ledger, erasure, found, switchOff }) => {
     switchOff();
     await erasure.run();
-    ledger.insert(recordOf(NOW, { prompt: "canary-of-a-later-text" }, 999), NOW);
+    add(ledger, recordOf(NOW, { prompt: "canary-of-a-later-text" }, 999));
     erasure.noteTexts();
-    const restarted = new Erasure(storage, () => true);
+    const restarted = new Erasure(storage, ledger, () => true);
     expect(restarted.isDue).toBe(true);
     await restarted.run();
     expect([found("canary-of-a-later-text"), restarted.isDue]).toEqual([0, false]);
@@ -118,7 +125,7 @@ test("a record that is completed leaves its text only in its row", () =>
     const text = "canary-of-a-completed-text";
     const lost = { status: "error", failed_at: "tunnel", http_status: 502 } as const;
     const record = recordOf(NOW, { ...lost, latency_ms: 5, prompt: text + "x".repeat(9_000) }, 999);
-    storage.transactionSync(() => ledger.insert(record, NOW));
+    storage.transactionSync(() => add(ledger, record));
     storage.transactionSync(() => ledger.complete({ ...record, latency_ms: 1_234.5 }));
     expect((await ledger.page({ limit: 1, id: record.request_id })).logs).toMatchObject([
       { latency_ms: 1_234.5, prompt: record.prompt },

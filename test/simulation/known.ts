@@ -57,6 +57,6 @@ export class KnownRequests {
   }
 
   #isRecorded(id: string): boolean {
-    return this.#ledger.rows().some((row) => row.request_id === id);
+    return this.#ledger.has(id);
   }
 }

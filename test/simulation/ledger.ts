@@ -3,7 +3,6 @@
  * come twice.
  */
 import { DatabaseSync, type StatementSync } from "node:sqlite";
-import * as z from "zod";
 import type { RequestRecord } from "../../protocol/records.ts";
 import { AuditLog } from "../../worker/aggregator/audit-log.ts";
 import { CellStore } from "../../worker/aggregator/cells.ts";
@@ -23,16 +22,11 @@ import { HeldRequests } from "../../worker/export/held-requests.ts";
 import { Outbox } from "../../worker/export/outbox.ts";
 import { LocalRepository } from "../../worker/repository/local.ts";
 
-const Row = z.object({
-  request_id: z.string(),
-  status: z.enum(["success", "error", "cancelled"]),
-  resumed: z.number(),
-  http_status: z.number(),
-  box: z.string().nullable(),
-  attempts: z.number().nullable(),
-  moved_from: z.string().nullable(),
-});
-export type LedgerRow = z.infer<typeof Row>;
+/** The fields of a record in the ledger that the worlds check. */
+export type LedgerRow = Pick<
+  RequestRecord,
+  "request_id" | "status" | "resumed" | "http_status" | "box" | "attempts" | "moved_from"
+>;
 
 /** One database for all worlds of this process: creating its tables takes longer than a world. */
 const database = new DatabaseSync(":memory:");
@@ -93,7 +87,15 @@ const storage: DurableObjectStorage = {
 
 migrate(storage, 0);
 
-const TABLES = ["ledger", "forgotten", "lifetime", "rollup", "boxes", "moves", "held_requests"];
+const TABLES = [
+  "ledger_pages",
+  "forgotten",
+  "lifetime",
+  "rollup",
+  "boxes",
+  "moves",
+  "held_requests",
+];
 
 export class SimulatedLedger {
   #stores: Stores;
@@ -145,9 +147,13 @@ export class SimulatedLedger {
     this.#stores = openStores(nowMs);
   }
 
+  has(id: string): boolean {
+    return this.#stores.ledger.knows(id);
+  }
+
   rows(): LedgerRow[] {
-    const columns = Object.keys(Row.shape).join(", ");
-    return rowsOf(`SELECT ${columns} FROM ledger`, []).map((row) => Row.parse(row));
+    const { ledger } = this.#stores;
+    return ledger.records(ledger.ids()).map(({ record }) => record);
   }
 
   /** Returns the number of requests in the lifetime cells, by status. */
@@ -160,7 +166,13 @@ export class SimulatedLedger {
   }
 }
 
-type Stores = { intake: Intake; registry: Registry; learned: LearnedTimes; moves: Moves };
+type Stores = {
+  ledger: Ledger;
+  intake: Intake;
+  registry: Registry;
+  learned: LearnedTimes;
+  moves: Moves;
+};
 
 function openStores(nowMs: number): Stores {
   const ledger = new Ledger(sql, new Forgotten(sql));
@@ -174,7 +186,7 @@ function openStores(nowMs: number): Stores {
   const audit = new AuditLog(sql, () => null);
   const outbox = new Outbox(sql, { ledger, samples, energy: energyHours, audit });
   const held = new HeldRequests(sql, outbox);
-  const learned: LearnedTimes = new LearnedTimes(sql, () => intake.lifetime());
+  const learned: LearnedTimes = new LearnedTimes(ledger, () => intake.lifetime());
   const moves = new Moves(sql);
   const keyHours = new KeyHours(sql, nowMs);
   const observers = [learned];
@@ -182,5 +194,5 @@ function openStores(nowMs: number): Stores {
   const intake: Intake = new Intake(storage, stores, nowMs);
   const tariffs = new Tariffs(storage);
   const registry = new Registry(storage, { samples, outbox, energyHours, tariffs });
-  return { intake, registry, learned, moves };
+  return { ledger, intake, registry, learned, moves };
 }

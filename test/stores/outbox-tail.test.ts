@@ -184,8 +184,7 @@ test("rows that an older version left in the outbox are delivered before new bat
     const [entry] = storage.sql.exec("SELECT hex(ids) AS ids FROM outbox").toArray();
     expect(entry).toBeUndefined();
     // As it was stored then: an entry with a small number, and nothing about a tail.
-    const [row] = storage.sql.exec("SELECT request_id FROM ledger").toArray();
-    const hex = String(row?.request_id).replaceAll("-", "");
+    const hex = String(old.ledger.ids()[0]).replaceAll("-", "");
     storage.sql.exec(
       `INSERT INTO outbox (seq, kind, items, ids) VALUES (7, 'requests', 1, x'${hex}')`,
     );

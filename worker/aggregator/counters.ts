@@ -15,7 +15,7 @@ import { readMeta, writeMeta } from "../storage/meta.ts";
 import { lateIdOf, STAMPS_PER_MS } from "../storage/stamp.ts";
 import { type CellStore, HOUR_SECONDS, MINUTE_SECONDS, type RollupCell } from "./cells.ts";
 import type { KeyHour, KeyHours } from "./key-hours.ts";
-import { uncountedRows } from "./uncounted.ts";
+import type { Uncounted } from "./uncounted.ts";
 
 /** Time and records after which the counters are written. They bound the work of a start. */
 const CHECKPOINT_MS = 60 * 60_000;
@@ -39,6 +39,9 @@ export type CountedRecord = {
   key: string;
 };
 
+/** The part of the ledger that the counters read. */
+export type CountedLedger = { uncounted(stamp: number): Iterable<Uncounted> };
+
 export class Counters {
   readonly #sql: SqlStorage;
   readonly #cells: CellStore;
@@ -51,7 +54,12 @@ export class Counters {
   #countedTo: number;
   #uncheckpointed = { records: 0, sinceMs: Number.POSITIVE_INFINITY };
 
-  constructor(sql: SqlStorage, cells: CellStore, keyHours: KeyHours, nowMs: number) {
+  /** @param ledger  has what was counted after the stored counters */
+  constructor(
+    sql: SqlStorage,
+    { cells, keyHours, ledger }: { cells: CellStore; keyHours: KeyHours; ledger: CountedLedger },
+    nowMs: number,
+  ) {
     this.#sql = sql;
     this.#cells = cells;
     this.#keyHours = keyHours;
@@ -60,9 +68,10 @@ export class Counters {
     this.#countedTo = countedTo ?? Math.floor(nowMs * STAMPS_PER_MS);
     this.#stamp = this.#countedTo;
     if (countedTo === null) writeMeta(sql, COUNTED_TO, this.#countedTo);
-    for (const { stamp, ...row } of uncountedRows(sql, this.#countedTo, this.lateId)) {
-      const key = row.countedAs === COUNTED_AS.other ? OTHER : nameOf(row.record.model);
-      this.take(batchOf([{ ...row, key }]), 1, stamp);
+    for (const record of ledger.uncounted(this.#countedTo)) {
+      const { stamp, counted_as, finished_at_ms: finishedMs } = record;
+      const key = counted_as === COUNTED_AS.other ? OTHER : nameOf(record.model);
+      this.take(batchOf([{ record, finishedMs, key }]), 1, stamp);
     }
   }
 

@@ -3,118 +3,62 @@
  *
  * A deleted row stays in free pages and in the write-ahead log until both are reused, and the
  * platform allows neither `secure_delete` nor `VACUUM`. Three things replace them:
- * - In a row of the ledger a pad stands before the texts. It fills all of the row that SQLite keeps
- *   in a page of the table, so texts lie only on pages of their own. No copy of them is left behind
- *   when the table moves rows between its pages.
- * - A text is overwritten before it is deleted. SQLite writes a row of the same size in place.
+ * - In a row of the ledger the texts come last, behind more bytes than SQLite keeps of a row in a page of
+ *   the table. So they lie only on pages of their own, and no copy of them is left behind when the
+ *   table moves rows between its pages.
+ * - A row never changes its length, so SQLite writes it in place. A text is overwritten before its row
+ *   is deleted.
  * - The log is then overwritten by filling it twice: once until it starts over, and once over what
  *   it contained.
  *
  * Cloudflare can restore an object to any time of the last 30 days, whatever is written here.
  * @see https://www.sqlite.org/fileformat2.html#b_tree_pages
  */
-import * as z from "zod";
-import { TEXT_FIELDS, withoutText } from "../../protocol/kept-text.ts";
-import { RequestRecord } from "../../protocol/records.ts";
 import { readMeta, writeMeta } from "../storage/meta.ts";
-import { SLICE_IDS } from "./forgotten.ts";
+import { erasuresDone, pendingErasures } from "./pending-erasures.ts";
 
-const PAGE_BYTES = 4_096;
-/** The most of a row that SQLite keeps in a page of a table WITHOUT ROWID. The rest overflows. */
-const PAD_BYTES = Math.floor(((PAGE_BYTES - 12) * 64) / 255) - 23;
-
-/** One row of the filler; a row may have 2 MB. */
-const FILLER_ROW_BYTES = 1_000_000;
+/** One row of the filler: the most that a row may have. Each is billed. */
+const FILLER_ROW_BYTES = 2_000_000;
 /**
  * SQLite starts its log over after 1,000 pages (4 MB) and the transaction that exceeds them. The
  * largest is a batch of records: 1 MiB, which become 17 MB if they are short.
  */
-const FILLER_ROWS = 32;
+const FILLER_ROWS = 16;
 
-/** Deletions of texts that the log may still contain. */
-const PENDING = "erasures_pending";
 /** 1 while no row of the ledger contains a text. */
 const IS_WITHOUT_TEXTS = "is_without_texts";
 
-/** Returns the length of the pad before the texts of a record. */
-export const padBytesOf = (record: Pick<RequestRecord, (typeof TEXT_FIELDS)[number]>): number =>
-  TEXT_FIELDS.every((field) => record[field] === null) ? 0 : PAD_BYTES;
-
-/** As many zeros as the text has bytes; null for null. */
-const zeros = (column: string): string => {
-  const length = `length(CAST(${column} AS BLOB))`;
-  return `${column} = substr(hex(zeroblob(${length})), 1, ${length})`;
+/** The part of the ledger that erases. */
+export type ErasedLedger = {
+  /**
+   * Removes the texts of one slice of records, in a transaction.
+   * @param after  the last page of the slice before; 0 for the first
+   * @returns the last page of the slice; null at the end
+   */
+  eraseTexts(after: number): number | null;
+  /** That transaction was rolled back. */
+  rolledBack(): void;
 };
-const OVERWRITE = `UPDATE ledger SET ${TEXT_FIELDS.map(zeros).join(", ")}
-  WHERE length(pad) > 0 AND request_id IN (SELECT value FROM json_each(?)) RETURNING 1`;
-
-/** Overwrites the texts of these rows, in the transaction that deletes them. */
-export function overwriteTexts(sql: SqlStorage, ids: readonly string[]): void {
-  const { length } = sql.exec(OVERWRITE, JSON.stringify(ids)).toArray();
-  if (length > 0) writeMeta(sql, PENDING, pendingIn(sql) + 1);
-}
-
-/** Accepts any length: a text that is too long for a record is erased, too. */
-const text = z.string().nullable();
-const Texts = RequestRecord.pick({ request_id: true, failed_at: true, http_status: true }).extend({
-  error_message: text,
-  prompt: text,
-  response: text,
-});
-const FIND = `SELECT ${Object.keys(Texts.shape).join(", ")} FROM ledger
-  WHERE request_id > ? AND length(pad) > 0 ORDER BY request_id LIMIT ${SLICE_IDS}`;
-const REPLACE = `UPDATE ledger SET pad = zeroblob(?),
-  ${TEXT_FIELDS.map((field) => `${field} = ?`).join(", ")} WHERE request_id = ?`;
-
-/**
- * Removes the texts of one slice of rows, as if text had been off when they arrived.
- * @param afterId  the last id of the slice before; empty for the first
- * @returns the last id of the slice; null at the end
- */
-function eraseSlice(sql: SqlStorage, afterId: string): string | null {
-  const texts = sql
-    .exec(FIND, afterId)
-    .toArray()
-    .map((row) => Texts.parse(row));
-  overwriteTexts(
-    sql,
-    texts.map(({ request_id }) => request_id),
-  );
-  for (const { request_id, ...row } of texts) {
-    const kept = withoutText(row);
-    sql.exec(REPLACE, padBytesOf(kept), ...TEXT_FIELDS.map((field) => kept[field]), request_id);
-  }
-  return texts.at(-1)?.request_id ?? null;
-}
-
-const pendingIn = (sql: SqlStorage): number => readMeta(sql, PENDING) ?? 0;
 
 export class Erasure {
   readonly #storage: DurableObjectStorage;
+  readonly #ledger: ErasedLedger;
   readonly #isTextOff: () => boolean;
-  readonly #onErased: () => void;
   #isWithoutTexts: boolean;
   /** The runs, one after the other. */
   #last: Promise<void> = Promise.resolve();
 
-  /**
-   * @param isTextOff  whether no text may be stored now
-   * @param onErased   called when the texts of rows that stay are gone
-   */
-  constructor(
-    storage: DurableObjectStorage,
-    isTextOff: () => boolean,
-    onErased: () => void = () => {},
-  ) {
+  /** @param isTextOff  whether no text may be stored now */
+  constructor(storage: DurableObjectStorage, ledger: ErasedLedger, isTextOff: () => boolean) {
     this.#storage = storage;
+    this.#ledger = ledger;
     this.#isTextOff = isTextOff;
-    this.#onErased = onErased;
     this.#isWithoutTexts = readMeta(storage.sql, IS_WITHOUT_TEXTS) === 1;
   }
 
   /** Returns whether a text is stored that must not be, or is deleted but not yet unreadable. */
   get isDue(): boolean {
-    return this.#mustErase || pendingIn(this.#storage.sql) > 0;
+    return this.#mustErase || pendingErasures(this.#storage.sql) > 0;
   }
 
   get #mustErase(): boolean {
@@ -134,16 +78,28 @@ export class Erasure {
 
   async #run(): Promise<void> {
     // In slices, so that calls are answered in between. Text may be switched on again meanwhile.
-    for (let id: string | null = ""; id !== null && this.#mustErase; await this.#storage.sync()) {
-      const after: string = id;
-      id = this.#storage.transactionSync(() => eraseSlice(this.#storage.sql, after));
-      if (id === null) this.#note(true);
-      this.#onErased();
+    for (
+      let page: number | null = 0;
+      page !== null && this.#mustErase;
+      await this.#storage.sync()
+    ) {
+      const after: number = page;
+      page = this.#eraseSlice(after);
+      if (page === null) this.#note(true);
     }
-    const pending = pendingIn(this.#storage.sql);
+    const pending = pendingErasures(this.#storage.sql);
     if (pending === 0) return;
     for (let pass = 0; pass < 2; pass++) await this.#fillLog();
-    writeMeta(this.#storage.sql, PENDING, pendingIn(this.#storage.sql) - pending);
+    erasuresDone(this.#storage.sql, pending);
+  }
+
+  #eraseSlice(after: number): number | null {
+    try {
+      return this.#storage.transactionSync(() => this.#ledger.eraseTexts(after));
+    } catch (error) {
+      this.#ledger.rolledBack();
+      throw error;
+    }
   }
 
   #note(isWithoutTexts: boolean): void {

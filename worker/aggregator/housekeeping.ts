@@ -9,7 +9,6 @@ import type { AuditLog } from "./audit-log.ts";
 import type { CellStore } from "./cells.ts";
 import { keepCosts } from "./cost-parts.ts";
 import type { EnergyHours } from "./energy-hours.ts";
-import { SLICE_IDS } from "./forgotten.ts";
 import type { KeyHours } from "./key-hours.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Moves } from "./moves.ts";
@@ -44,8 +43,13 @@ export function keepHouse(
   const now = Math.floor(nowMs / 1_000);
   let slices = SLICES_PER_ALARM;
   const hasMore = (slice: () => boolean): boolean => {
-    for (; slices > 0; slices--) if (!storage.transactionSync(slice)) return false;
-    return true;
+    try {
+      for (; slices > 0; slices--) if (!storage.transactionSync(slice)) return false;
+      return true;
+    } catch (error) {
+      ledger.rolledBack();
+      throw error;
+    }
   };
   // Rows that an external store has not received yet are kept beyond their retention.
   const held = outbox.held();
@@ -53,7 +57,7 @@ export function keepHouse(
   const hasMoreRefused = hasMore(() => {
     const forgotten = ledger.forgetRefusedSlice(refused, held.requestId);
     refused -= forgotten;
-    return forgotten === SLICE_IDS;
+    return forgotten > 0;
   });
   // Refused calls go first, so that a flood of them pushes out no other row.
   let excess = hasMoreRefused ? 0 : ledger.excess();
@@ -62,7 +66,7 @@ export function keepHouse(
     hasMore(() => {
       const forgotten = ledger.forgetSlice(nowMs, excess, held.requestId);
       excess -= forgotten;
-      return forgotten === SLICE_IDS;
+      return forgotten > 0;
     }) ||
     hasMore(() => cells.compactSlice(now));
   storage.transactionSync(() => {

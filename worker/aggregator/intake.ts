@@ -26,8 +26,9 @@ import {
   NOTHING_COUNTED,
 } from "./counters.ts";
 import type { Epochs } from "./epochs.ts";
+import { type Counting, isCompletable } from "./kept-row.ts";
 import type { KeyHours } from "./key-hours.ts";
-import { type Counting, isCompletable, type Ledger } from "./ledger.ts";
+import type { Ledger } from "./ledger.ts";
 import type { Moves } from "./moves.ts";
 
 export type IntakeStores = {
@@ -72,7 +73,7 @@ export class Intake {
     this.#held = held;
     this.#observers = observers;
     this.#moves = moves;
-    this.#counters = new Counters(storage.sql, cells, keyHours, nowMs);
+    this.#counters = new Counters(storage.sql, { cells, keyHours, ledger }, nowMs);
     for (const row of ledger.tokensSince(
       Math.max(nowMs - RECENT_SECONDS * 1_000, epochs.clearedMs("metrics") ?? 0),
     ))
@@ -125,6 +126,7 @@ export class Intake {
         counted.push({ record, finishedMs, key });
         if (isName(key)) known.add(key);
       }
+      this.#ledger.write();
       this.#ledger.remember([...late]);
       // A stamp of rows that were not counted may occur again after a restart.
       const isWhole = held.length === 0 && counted.length === added;

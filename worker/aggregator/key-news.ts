@@ -29,7 +29,7 @@ export class KeyNews {
   readonly uses: KeyUses;
 
   constructor(ctx: DurableObjectState, env: Bindings, stores: AggregatorStores) {
-    this.uses = new KeyUses(ctx, env, stores.issuedKeys);
+    this.uses = new KeyUses(ctx, env, stores);
     this.#sql = ctx.storage.sql;
     this.#env = env;
     this.#stores = stores;

@@ -3,51 +3,39 @@
  * ledger. If that is lost on the way, the object reads it later: see `quota/key-quota.ts`.
  */
 import { SPENDING } from "../../protocol/api/key-limits.ts";
-import { RequestRecord } from "../../protocol/records.ts";
+import type { RequestRecord } from "../../protocol/records.ts";
 import type { Bindings } from "../env.ts";
 import { type CallUse, useOf } from "../keys/call-use.ts";
 import { type IssuedKey, lineageOf } from "../keys/policy.ts";
 import { quotaOf } from "../quota/stub.ts";
 import type { IssuedKeys } from "./issued-keys.ts";
 
-const Row = RequestRecord.pick({
-  request_id: true,
-  box: true,
-  endpoint: true,
-  status: true,
-  failed_at: true,
-  ttft_ms: true,
-  prompt_tokens: true,
-  completion_tokens: true,
-  energy_j: true,
-  cost: true,
-});
-
 type OfKey = Pick<RequestRecord, "request_id" | "key_id">;
 
-const ROWS = `SELECT ${Object.keys(Row.shape).join(", ")} FROM ledger
-  WHERE request_id IN (SELECT value FROM json_each(?))`;
+/** The part of the ledger that this reads. */
+type RecordsOfLedger = { records(ids: readonly string[]): { record: RequestRecord }[] };
 
 export class KeyUses {
   readonly #ctx: DurableObjectState;
   readonly #env: Bindings;
   readonly #keys: IssuedKeys;
+  readonly #ledger: RecordsOfLedger;
 
-  constructor(ctx: DurableObjectState, env: Bindings, keys: IssuedKeys) {
+  constructor(
+    ctx: DurableObjectState,
+    env: Bindings,
+    { issuedKeys, ledger }: { issuedKeys: IssuedKeys; ledger: RecordsOfLedger },
+  ) {
     this.#ctx = ctx;
     this.#env = env;
-    this.#keys = keys;
+    this.#keys = issuedKeys;
+    this.#ledger = ledger;
   }
 
   /** Returns what those calls used that have a record. */
   of(ids: readonly string[]): Record<string, CallUse> {
-    const rows = this.#ctx.storage.sql.exec(ROWS, JSON.stringify(ids)).toArray();
-    return Object.fromEntries(
-      rows.map((row) => {
-        const { request_id, ...record } = Row.parse(row);
-        return [request_id, useOf(record)];
-      }),
-    );
+    const kept = this.#ledger.records(ids);
+    return Object.fromEntries(kept.map(({ record }) => [record.request_id, useOf(record)]));
   }
 
   /** Passes on what calls used, whose records are in the ledger now. */

@@ -7,17 +7,20 @@
 import type { KeyedCell } from "../counting/cell.ts";
 import { type BoxTimes, learn, learnLoad, loadMedianMs, Timed } from "../counting/model-times.ts";
 
-/** Rows of the ledger that a start learns from. They take 2 ms. */
+/** Records that a start learns from, about. They take 2 ms. */
 const ROWS = 1_000;
 
+/** The part of the ledger that this reads. */
+type NewestOfLedger = { newest(count: number): readonly unknown[] };
+
 export class LearnedTimes {
-  readonly #sql: SqlStorage;
+  readonly #ledger: NewestOfLedger;
   readonly #lifetime: () => readonly KeyedCell[];
   /** By box, then by model with its tag; null before the first reader. */
   #boxes: Map<string, BoxTimes> | null = null;
 
-  constructor(sql: SqlStorage, lifetime: () => readonly KeyedCell[]) {
-    this.#sql = sql;
+  constructor(ledger: NewestOfLedger, lifetime: () => readonly KeyedCell[]) {
+    this.#ledger = ledger;
     this.#lifetime = lifetime;
   }
 
@@ -36,13 +39,7 @@ export class LearnedTimes {
 
   #relearned(): Map<string, BoxTimes> {
     const boxes = new Map<string, BoxTimes>();
-    const rows = this.#sql
-      .exec(
-        `SELECT ${Object.keys(Timed.shape).join(", ")} FROM ledger ORDER BY request_id DESC LIMIT ?`,
-        ROWS,
-      )
-      .toArray();
-    for (const row of rows.reverse()) learn(boxes, Timed.parse(row));
+    for (const row of this.#ledger.newest(ROWS)) learn(boxes, Timed.parse(row));
     // The counters have buckets only, so rows go before.
     for (const { model, box, cell } of this.#lifetime()) {
       const loadMs = loadMedianMs(cell.loadSeconds);

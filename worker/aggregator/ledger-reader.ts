@@ -12,13 +12,12 @@ import {
   type LogsPage,
   SHORT_TEXT_CHARS,
 } from "../../protocol/api/logs.ts";
-import { RECORD_COLUMNS } from "../../protocol/columns.ts";
 import { TEXT_FIELDS } from "../../protocol/kept-text.ts";
 import { isSorted } from "../../protocol/log-order.ts";
 import { RequestRecord, tokensUsed } from "../../protocol/records.ts";
 import { timeOf } from "../storage/uuid-time.ts";
 import { LedgerIndex } from "./ledger-index.ts";
-import { LedgerRow } from "./ledger-row.ts";
+import type { LedgerPages } from "./ledger-pages.ts";
 import { type FacetCounts, RowFacets } from "./row-facets.ts";
 import { INDEXED_COLUMNS, type IndexedRow, type RowEntry, type RowFilter } from "./row-filter.ts";
 import { FirstRows } from "./row-order.ts";
@@ -30,36 +29,19 @@ import { FirstRows } from "./row-order.ts";
 const PAGE_CHARS_MAX = 4_000_000;
 /** Rows of a page that are read together: at most 4 MB. */
 const PAGE_ROWS = 50;
-/** Rows of a slice that reads no texts: 3 ms. */
-const INDEX_ROWS = 1_000;
+/** Pages of a slice that reads no texts: some milliseconds. */
+const INDEX_PAGES = 8;
 /** Rows of a slice in memory that are counted or sorted: 2 ms. */
 const MEMORY_ROWS = 2_000;
-/**
- * Rows of a slice that reads their texts: 1 ms, or 30 ms if each has the most that a record may
- * have.
- */
-const SEARCH_ROWS = 100;
+/** Records of a slice whose texts are searched: some milliseconds. */
+const SEARCH_ROWS = 500;
 
-/** Selects a text column, or only its first characters. */
-const shortened = (column: "prompt" | "response") =>
-  `CASE WHEN length(${column}) > ${SHORT_TEXT_CHARS} 
-    THEN substr(${column}, 1, ${SHORT_TEXT_CHARS}) || '…'
-    ELSE ${column} END AS ${column}`;
-const SHORT_COLUMNS = RECORD_COLUMNS.map((column) =>
-  column === "prompt" || column === "response" ? shortened(column) : column,
-);
-// `instr`, since the platform limits patterns of LIKE to 50 bytes.
-const SEARCH = `SELECT request_id FROM ledger WHERE request_id IN (SELECT value FROM json_each(?1))
-  AND (${TEXT_FIELDS.map((field) => `instr(lower(${field}), ?2) > 0`).join(" OR ")})`;
 const Indexed: z.ZodType<IndexedRow> = RequestRecord.pick(
   Object.fromEntries(INDEXED_COLUMNS.map((column) => [column, true])) as Record<
     (typeof INDEXED_COLUMNS)[number],
     true
   >,
 );
-const INDEX = `SELECT ${INDEXED_COLUMNS.join(", ")} FROM ledger
-  WHERE request_id > ? ORDER BY request_id LIMIT ${INDEX_ROWS}`;
-const Found = RequestRecord.pick({ request_id: true });
 
 const AT_EDGE = { store: "durable_object" } as const;
 
@@ -67,14 +49,14 @@ const AT_EDGE = { store: "durable_object" } as const;
 type Search = { name: string; found: Set<string>; arrival: number };
 
 export class LedgerReader {
-  readonly #sql: SqlStorage;
+  readonly #pages: LedgerPages;
   readonly #pause: () => Promise<void>;
   #index: LedgerIndex | null = null;
   #building: Promise<void> | null = null;
   #search: Search | null = null;
 
-  constructor(sql: SqlStorage, pause: () => Promise<void>) {
-    this.#sql = sql;
+  constructor(pages: LedgerPages, pause: () => Promise<void>) {
+    this.#pages = pages;
     this.#pause = pause;
   }
 
@@ -190,23 +172,13 @@ export class LedgerReader {
 
   /** In the order of the ids. */
   *#entries(ids: readonly string[], isShort: boolean): Generator<LogEntry> {
-    const columns = (isShort ? SHORT_COLUMNS : RECORD_COLUMNS).join(", ");
-    // All rows of a few ids at a time: a cursor that is not read to its end locks the tables.
     for (let at = 0; at < ids.length; at += PAGE_ROWS) {
       const wanted = ids.slice(at, at + PAGE_ROWS);
-      const rows = this.#sql.exec(
-        `SELECT ${columns} FROM ledger WHERE request_id IN (SELECT value FROM json_each(?))`,
-        JSON.stringify(wanted),
-      );
-      const byId = new Map(
-        rows.toArray().map((row) => {
-          const entry = logEntry(LedgerRow.parse(row));
-          return [entry.id, entry];
-        }),
-      );
+      const rows = this.#pages.wholeRows(wanted).map((row) => RequestRecord.parse(row));
+      const byId = new Map(rows.map((row) => [row.request_id, row]));
       for (const id of wanted) {
-        const entry = byId.get(id);
-        if (entry !== undefined) yield entry;
+        const row = byId.get(id);
+        if (row !== undefined) yield logEntry(isShort ? shortened(row) : row);
       }
     }
   }
@@ -220,8 +192,11 @@ export class LedgerReader {
     for (let at = 0; at < unread.length; at += SEARCH_ROWS) {
       if (at > 0) await this.#pause();
       const ids = unread.slice(at, at + SEARCH_ROWS).map(({ request_id }) => request_id);
-      const rows = this.#sql.exec(SEARCH, JSON.stringify(ids), lower(q));
-      for (const row of rows) search.found.add(Found.parse(row).request_id);
+      for (const row of this.#pages.rowsWithText(ids, lower(JSON.stringify(q).slice(1, -1)))) {
+        const record = RequestRecord.parse(row);
+        if (TEXT_FIELDS.some((field) => lower(record[field] ?? "").includes(lower(q))))
+          search.found.add(record.request_id);
+      }
     }
     this.#search = search;
     return search.found;
@@ -241,20 +216,29 @@ export class LedgerReader {
   async #build(): Promise<void> {
     const index = new LedgerIndex();
     this.#index = index;
-    for (let after: string | undefined = ""; after !== undefined; ) {
-      const rows: IndexedRow[] = this.#sql
-        .exec(INDEX, after)
-        .toArray()
-        .map((row) => Indexed.parse(row));
-      for (const row of rows) index.add(row);
-      after = rows.length < INDEX_ROWS ? undefined : rows.at(-1)?.request_id;
-      if (after !== undefined) await this.#pause();
+    const pages = this.#pages.labels().map(({ page }) => page);
+    for (const [at, page] of pages.entries()) {
+      if (at > 0 && at % INDEX_PAGES === 0) await this.#pause();
+      for (const row of this.#pages.rows(page)) index.add(Indexed.parse(row));
     }
   }
 }
 
 function logEntry({ request_id, started_at, ...rest }: RequestRecord): LogEntry {
   return { id: request_id, timestamp: started_at, ...rest, tokens_used: tokensUsed(rest) };
+}
+
+const shortened = (record: RequestRecord): RequestRecord => ({
+  ...record,
+  prompt: shortText(record.prompt),
+  response: shortText(record.response),
+});
+
+function shortText(text: string | null): string | null {
+  if (text === null || text.length <= SHORT_TEXT_CHARS) return text;
+  // A character may be two units of a string.
+  const chars = [...text.slice(0, 2 * SHORT_TEXT_CHARS + 2)];
+  return chars.length <= SHORT_TEXT_CHARS ? text : `${chars.slice(0, SHORT_TEXT_CHARS).join("")}…`;
 }
 
 /** Lowers only ASCII letters, as SQLite's `lower` does. */

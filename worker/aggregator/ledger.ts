@@ -1,150 +1,157 @@
 /**
- * The ledger: one row per finished request, the source of truth of every count.
+ * The ledger: one record per finished request, the source of truth of every count.
  *
- * The request id is the key, so a record that is delivered twice is written once. Rows are parsed
- * when they are read back: storage outlives the code that wrote it.
+ * The request id is the key, so a record that is delivered twice is written once. Many records are one row,
+ * see {@link LedgerPage}. They are parsed when they are read back: storage outlives the code that wrote it.
  */
 import * as z from "zod";
 import type { Logs, LogsPage } from "../../protocol/api/logs.ts";
-import { RECORD_COLUMNS } from "../../protocol/columns.ts";
-import type { RequestRecord } from "../../protocol/records.ts";
+import { RequestRecord } from "../../protocol/records.ts";
+import { spellingsOf } from "../counting/model-key.ts";
 import { idFloor, timeOf } from "../storage/uuid-time.ts";
 import type { KeyFilter } from "./cells.ts";
-import { COUNTED_AS, type CountedAs } from "./counters.ts";
-import { overwriteTexts, padBytesOf } from "./erasure.ts";
+import { COUNTED_AS } from "./counters.ts";
 import { type Forgotten, SLICE_IDS } from "./forgotten.ts";
+import { type Counting, isCompletable, isRefused, KeptRow, rowOf } from "./kept-row.ts";
+import type { StoredRow } from "./ledger-page.ts";
+import { type Labelled, LedgerPages } from "./ledger-pages.ts";
 import { LedgerReader } from "./ledger-reader.ts";
-import { LedgerRow, ROW_COUNT, RowCount, spellingsAsJson, valuesOf } from "./ledger-row.ts";
-import { newestStamp, type StampedBatch, stampedBatches } from "./stamped.ts";
-import { Finished } from "./uncounted.ts";
+import { type ForgetLimits, oldest } from "./oldest.ts";
+import { type StampedBatch, stampedBatches } from "./stamped.ts";
+import { Finished, Uncounted } from "./uncounted.ts";
+import { withoutTexts } from "./without-texts.ts";
 
-/** Retention of a row, unless the ledger exceeds {@link LEDGER_ROWS_MAX}. */
+/** Retention of a record, unless the ledger exceeds {@link LEDGER_ROWS_MAX}. */
 export const LEDGER_MS = 7 * 24 * 3_600_000;
 export const LEDGER_ROWS_MAX = 100_000;
-/** Rows of refused calls among them. They are cheap to make, and must not push out the others. */
+/** Records of refused calls among them. They are cheap to make, and must not push out the others. */
 export const REFUSED_ROWS_MAX = 10_000;
 
-/** Selects the rows of calls that no box took. */
-const REFUSED = "box IS NULL AND status = 'error'";
-
-const INSERT = `INSERT INTO ledger (finished_at_ms, stamp, counted_as, pad, ${RECORD_COLUMNS.join(", ")})
-  VALUES (?, ?, ?, zeroblob(?)${", ?".repeat(RECORD_COLUMNS.length)})
-  ON CONFLICT (request_id) DO NOTHING RETURNING request_id`;
-
-/** The batch of a row, and how it was counted. See {@link Counters}. */
-export type Counting = { stamp: number; countedAs: CountedAs };
 const UNCOUNTED: Counting = { stamp: 0, countedAs: COUNTED_AS.nothing };
-const COUNTING = "SELECT stamp, counted_as AS countedAs FROM ledger WHERE request_id = ?";
-const CountingRow = z.object({ stamp: z.number(), countedAs: z.literal([0, 1, 2]) });
 
-const FinishedRow = LedgerRow.extend({ finished_at_ms: z.number() });
-const StartedAt = z.object({ started_at: z.string() });
-const Id = z.object({ request_id: z.string() });
-const Oldest = z.object({ request_id: z.string().nullable() });
-const Tokens = z.object({ finished_at_ms: z.number(), completion_tokens: z.number() });
+const StartedAt = RequestRecord.pick({ request_id: true, started_at: true });
+const Tokens = RequestRecord.pick({
+  request_id: true,
+  completion_tokens: true,
+  source: true,
+}).extend({
+  finished_at_ms: z.number(),
+});
 
 /**
  * Requests that took longer than this are not found by the time they finished.
  *
- * The key is the time of the start, so a search for recently finished requests begins this much
+ * An id has the time of the start, so a search for recently finished requests begins this much
  * earlier.
  */
 const LONGEST_MS = 600_000;
 
-/** Returns whether the edge knows more of a request: its agent was killed, or lost its tunnel. */
-export const isCompletable = ({ status, failed_at }: RequestRecord): boolean =>
-  status === "error" && failed_at === "tunnel";
-
 export class Ledger {
-  readonly #sql: SqlStorage;
   readonly #forgotten: Forgotten;
+  readonly #pages: LedgerPages;
   /** Reads what people ask for. */
   readonly reader: LedgerReader;
 
   /** @param pause  lets others have the object while logs are read */
   constructor(sql: SqlStorage, forgotten: Forgotten, pause = () => scheduler.wait(0)) {
-    this.#sql = sql;
     this.#forgotten = forgotten;
-    this.reader = new LedgerReader(sql, pause);
+    this.#pages = new LedgerPages(sql);
+    this.reader = new LedgerReader(this.#pages, pause);
   }
 
-  /** Inserts a record. @returns whether it is new; false if it was counted before */
+  /**
+   * Adds a record, which {@link write} makes durable.
+   * @returns whether it is new; false if it was counted before
+   */
   insert(record: RequestRecord, finishedMs: number, counting: Counting = UNCOUNTED): boolean {
-    if (this.#forgotten.has(record.request_id)) return false;
-    const values = [finishedMs, counting.stamp, counting.countedAs, padBytesOf(record)];
-    const rows = this.#sql.exec(INSERT, ...values, ...valuesOf(record)).toArray();
-    if (rows.length === 1) this.reader.added(record);
-    return rows.length === 1;
+    if (this.knows(record.request_id)) return false;
+    const row = rowOf({ record, finishedMs, ...counting });
+    this.#pages.add(row, isRefused(record) ? "refused" : "taken");
+    this.reader.added(record);
+    return true;
+  }
+
+  /** Writes the records that were added, in the transaction of their batch. */
+  write(): void {
+    this.#pages.write();
   }
 
   /**
    * Completes the record of a restarted agent with what only the edge knows: the status that the
    * caller received, and how long it waited. The other fields stay as the agent noted it. Counts are
    * not affected: both records are errors, and errors have no latency in any sum.
-   * The row is replaced, since a row of another size would leave its old texts in free pages.
    * @param record  the edge's record of the same request
    */
   complete({ request_id, http_status, latency_ms }: RequestRecord): void {
-    const [kept] = this.records([request_id]);
-    if (kept === undefined) return;
-    const { record, finishedMs } = kept;
+    const [row] = this.#pages.wholeRows([request_id]);
+    if (row === undefined) return;
+    const { record, ...kept } = KeptRow.parse(row);
     if (!isCompletable(record)) return;
-    const counting = CountingRow.parse(this.#sql.exec(COUNTING, request_id).one());
-    this.#delete([request_id]);
     const completed = {
       ...record,
       http_status,
       latency_ms: Math.max(record.latency_ms, latency_ms),
     };
-    this.insert(completed, finishedMs, counting);
+    this.#pages.replace(request_id, rowOf({ record: completed, ...kept }));
+    this.reader.removed([request_id]);
+    this.reader.added(completed);
   }
 
-  /** Returns the records of these requests that still have a row, in no order. */
+  /** Returns the records of these requests that still exist, in no order. */
   records(ids: readonly string[]): { record: RequestRecord; finishedMs: number }[] {
-    const sql = `SELECT finished_at_ms, ${RECORD_COLUMNS.join(", ")} FROM ledger
-      WHERE request_id IN (SELECT value FROM json_each(?))`;
-    return this.#sql
-      .exec(sql, JSON.stringify(ids))
-      .toArray()
-      .map((row) => {
-        const { finished_at_ms: finishedMs, ...record } = FinishedRow.parse(row);
-        return { record, finishedMs };
-      });
+    return this.#pages.wholeRows(ids).map((row) => KeptRow.parse(row));
   }
 
-  /** Returns the ids of all rows, oldest first. */
+  /** Returns the ids of all records, oldest first. */
   ids(): string[] {
-    return Array.from(
-      this.#sql.exec("SELECT request_id FROM ledger ORDER BY request_id"),
-      (row) => Id.parse(row).request_id,
-    );
+    return this.#pages
+      .labels()
+      .flatMap(({ label }) => label.ids())
+      .sort();
   }
 
   /** Returns the batches after a stamp, see {@link stampedBatches}. */
   batchesAfter(stamp: number): StampedBatch[] {
-    return stampedBatches(this.#sql, stamp);
+    return stampedBatches([...this.#rowsAfter(stamp)], stamp);
   }
 
-  /** Returns the newest stamp of a row; 0 without rows. Reads all rows. */
+  /** Returns the newest stamp of a record; 0 without records. */
   newestStamp(): number {
-    return newestStamp(this.#sql);
+    return Math.max(0, ...this.#pages.labels().map(({ label }) => label.stamp));
   }
 
-  /** Returns the newest id that may have lost its row; null while every row exists. */
+  /** Yields the records after a stamp that were counted, in any order. */
+  *uncounted(stamp: number): Generator<Uncounted> {
+    for (const row of this.#rowsAfter(stamp)) {
+      const { success, data } = Uncounted.safeParse(row);
+      if (success && data.stamp > stamp) yield data;
+    }
+  }
+
+  /** Returns the newest records without their texts, in order of arrival: `count` and the rest of a page. */
+  newest(count: number): StoredRow[] {
+    const rows: StoredRow[][] = [];
+    let found = 0;
+    for (const { page } of this.#pages.labels().toReversed()) {
+      if (found >= count) break;
+      rows.unshift(this.#pages.rows(page));
+      found += rows[0]?.length ?? 0;
+    }
+    return rows.flat();
+  }
+
+  /** Returns the newest id that may have lost its record; null while every record exists. */
   forgottenTo(): string | null {
     return this.#forgotten.newest();
   }
 
   /** Returns whether the ledger has, or had, a record of that request. */
   knows(id: string): boolean {
-    return (
-      this.#forgotten.has(id) ||
-      this.#sql.exec("SELECT 1 FROM ledger WHERE request_id = ?", id).toArray().length > 0
-    );
+    return this.#forgotten.has(id) || this.#pages.has(id);
   }
 
   /**
-   * Remembers requests that have no row.
+   * Remembers requests that have no record.
    * @param ids  any number of ids that the ledger does not know
    */
   remember(ids: readonly string[]): void {
@@ -153,25 +160,25 @@ export class Ledger {
       this.#forgotten.add(sorted.slice(at, at + SLICE_IDS));
   }
 
-  /** Deletes all rows and remembers their ids. @returns how many there were */
+  /** Deletes all records and remembers their ids. @returns how many there were */
   clear(): number {
     let deleted = 0;
     for (;;) {
       const slice = this.forgetSlice(0, Number.POSITIVE_INFINITY, null);
       deleted += slice;
-      if (slice < SLICE_IDS) return deleted;
+      if (slice === 0) return deleted;
     }
   }
 
-  /** Returns the number of rows, and when the first and the last were accepted. */
+  /** Returns the number of records, and when the first and the last were accepted. */
   summary(): { rows: number; oldest: string | null; newest: string | null } {
-    const startedAt = (order: "ASC" | "DESC") => {
-      const [row] = this.#sql
-        .exec(`SELECT started_at FROM ledger ORDER BY request_id ${order} LIMIT 1`)
-        .toArray();
+    const startedAt = (id: string | undefined): string | null => {
+      const [row] = id === undefined ? [] : this.#pages.wholeRows([id]);
       return row === undefined ? null : StartedAt.parse(row).started_at;
     };
-    return { rows: this.#rows(), oldest: startedAt("ASC"), newest: startedAt("DESC") };
+    const span = this.#pages.span();
+    const [oldest, newest] = [startedAt(span?.first), startedAt(span?.last)];
+    return { rows: this.#pages.records(), oldest, newest };
   }
 
   /** Reads one page, newest first. See {@link LedgerReader.page}. */
@@ -179,29 +186,36 @@ export class Ledger {
     return this.reader.page(query, afterId);
   }
 
-  /** A transaction that changed rows was rolled back. */
+  /** A transaction that changed records was rolled back. */
   rolledBack(): void {
+    this.#pages.forget();
     this.reader.forgetRows();
   }
 
-  /** Texts were erased from rows that stay. */
-  erased(): void {
+  /**
+   * Removes the texts of one slice of records, as if text had been off when they arrived.
+   * @param after  the last page of the slice before; 0 for the first
+   * @returns the last page of the slice; null at the end
+   */
+  eraseTexts(after: number): number | null {
+    const from = this.#pages.labels().find(({ page }) => page > after);
+    if (from === undefined) return null;
+    this.#pages.changeTexts(from, withoutTexts);
     this.reader.forgetSearch();
+    return from.page;
   }
 
   /**
    * Yields the completion tokens of requests that finished after `sinceMs` and began at most ten
    * minutes earlier.
    */
-  *tokensSince(sinceMs: number): Generator<z.infer<typeof Tokens>> {
-    const rows = this.#sql.exec(
-      `SELECT finished_at_ms, completion_tokens FROM ledger
-       WHERE request_id >= ? AND finished_at_ms >= ? AND completion_tokens IS NOT NULL
-       AND source IS NOT 'bench'`,
-      idFloor(sinceMs - LONGEST_MS),
-      sinceMs,
-    );
-    for (const row of rows) yield Tokens.parse(row);
+  *tokensSince(sinceMs: number): Generator<{ finished_at_ms: number; completion_tokens: number }> {
+    const from = idFloor(sinceMs - LONGEST_MS);
+    for (const row of this.#rowsBetween(from, null)) {
+      const { request_id, source, finished_at_ms, completion_tokens } = Tokens.parse(row);
+      if (request_id < from || finished_at_ms < sinceMs || source === "bench") continue;
+      if (completion_tokens !== null) yield { finished_at_ms, completion_tokens };
+    }
   }
 
   /**
@@ -209,88 +223,77 @@ export class Ledger {
    * requests that took longer than ten minutes.
    */
   *finishedIn(fromMs: number, toMs: number, { model, box, key }: KeyFilter): Generator<Finished> {
-    const rows = this.#sql.exec(
-      `SELECT ${Object.keys(Finished.shape).join(", ")} FROM ledger WHERE request_id >= ?1 AND request_id < ?2
-       AND finished_at_ms >= ?3 AND finished_at_ms < ?4
-       AND (?5 IS NULL OR model IN (SELECT value FROM json_each(?5))) AND (?6 IS NULL OR box = ?6)
-       AND (?7 IS NULL OR key_id = ?7)`,
-      idFloor(fromMs - LONGEST_MS),
-      idFloor(toMs),
-      fromMs,
-      toMs,
-      spellingsAsJson(model),
-      box ?? null,
-      key ?? null,
-    );
-    for (const row of rows) yield Finished.parse(row);
+    const models = model === undefined ? null : new Set<string | null>(spellingsOf(model));
+    for (const row of this.#rowsBetween(idFloor(fromMs - LONGEST_MS), idFloor(toMs))) {
+      const finished = Finished.parse(row);
+      const { finished_at_ms: atMs } = finished;
+      if (
+        atMs >= fromMs &&
+        atMs < toMs &&
+        (models === null || models.has(finished.model)) &&
+        (box === undefined || finished.box === box) &&
+        (key === undefined || finished.key_id === key)
+      )
+        yield finished;
+    }
   }
 
-  /** Returns how many rows exceed the limit. Counts all rows, so call it once per housekeeping. */
+  /** Returns how many records exceed the limit. */
   excess(): number {
-    return Math.max(0, this.#rows() - LEDGER_ROWS_MAX);
+    return Math.max(0, this.#pages.records() - LEDGER_ROWS_MAX);
   }
 
-  /** Returns how many refused calls exceed their limit. Reads all rows, like {@link excess}. */
+  /** Returns how many refused calls exceed their limit. */
   excessRefused(): number {
-    const sql = `SELECT ${ROW_COUNT} FROM ledger WHERE ${REFUSED}`;
-    return Math.max(0, RowCount.parse(this.#sql.exec(sql).one()).rows - REFUSED_ROWS_MAX);
+    return Math.max(0, this.#pages.records("refused") - REFUSED_ROWS_MAX);
   }
 
   /**
    * Deletes one slice of the oldest refused calls and remembers their ids. They stay counted.
    * @param excess  how many to delete at most
-   * @param heldId  this row and newer ones are still needed; null if none is
-   * @returns how many were deleted; fewer than {@link SLICE_IDS} when nothing is left to delete
+   * @param heldId  this request and newer ones are still needed; null if none is
+   * @returns how many were deleted; 0 when nothing is left to delete
    */
   forgetRefusedSlice(excess: number, heldId: string | null): number {
-    const sql = `SELECT request_id FROM ledger WHERE ${REFUSED} AND (?1 IS NULL OR request_id < ?1)
-      ORDER BY request_id LIMIT ?2`;
-    const rows = this.#sql.exec(sql, heldId, Math.min(excess, SLICE_IDS)).toArray();
-    const ids = rows.map((row) => Id.parse(row).request_id);
-    if (ids.length === 0) return 0;
-    this.#forgotten.add(ids);
-    this.#delete(ids);
-    return ids.length;
-  }
-
-  #rows(): number {
-    return RowCount.parse(this.#sql.exec(`SELECT ${ROW_COUNT} FROM ledger`).one()).rows;
+    const refused = this.#pages.labels().filter(({ kind }) => kind === "refused");
+    return this.#forget(refused, { excess, horizon: "", heldId });
   }
 
   /**
-   * Deletes one slice of the oldest rows and remembers their ids.
-   * @param excess  how many rows to delete regardless of age
-   * @param heldId  this row and newer ones are still needed; null if none is
-   * @returns how many were deleted; fewer than {@link SLICE_IDS} when nothing is left to delete
+   * Deletes one slice of the oldest records and remembers their ids.
+   * @param excess  how many records to delete regardless of age
+   * @param heldId  this request and newer ones are still needed; null if none is
+   * @returns how many were deleted; 0 when nothing is left to delete
    */
   forgetSlice(nowMs: number, excess: number, heldId: string | null): number {
-    const oldest = this.#sql
-      .exec("SELECT request_id FROM ledger ORDER BY request_id LIMIT ?", SLICE_IDS)
-      .toArray();
     const horizon = idFloor(nowMs - LEDGER_MS);
-    const ids = oldest
-      .map((row) => Id.parse(row).request_id)
-      .filter((id, index) => (index < excess || id < horizon) && (heldId === null || id < heldId));
-    if (ids.length === 0) return 0;
+    return this.#forget(this.#pages.labels(), { excess, horizon, heldId });
+  }
+
+  #forget(among: readonly Labelled[], limits: ForgetLimits): number {
+    const gone = oldest(among, limits);
+    for (const [from, ids] of gone) this.#pages.remove(from, ids);
+    const ids = [...gone.values()].flat().sort();
     this.#forgotten.add(ids);
-    this.#delete(ids);
+    this.reader.removed(ids);
     return ids.length;
   }
 
-  #delete(ids: readonly string[]): void {
-    overwriteTexts(this.#sql, ids);
-    this.reader.removed(ids);
-    this.#sql.exec(
-      "DELETE FROM ledger WHERE request_id IN (SELECT value FROM json_each(?))",
-      JSON.stringify(ids),
-    );
+  /** Yields the records of pages that have some after a stamp, without texts. */
+  *#rowsAfter(stamp: number): Generator<StoredRow> {
+    for (const { page, label } of this.#pages.labels())
+      if (label.stamp > stamp) yield* this.#pages.rows(page);
   }
 
-  /** Returns when the oldest row is due for deletion, unix ms; null if the ledger is empty. */
+  /** Yields the records of pages that have some of these requests, without texts. */
+  *#rowsBetween(from: string, to: string | null): Generator<StoredRow> {
+    for (const { page, label } of this.#pages.labels())
+      if (label.last >= from && (to === null || label.first < to)) yield* this.#pages.rows(page);
+  }
+
+  /** Returns when the oldest record is due for deletion, unix ms; null if the ledger is empty. */
   dueMs(): number | null {
-    const { request_id } = Oldest.parse(
-      this.#sql.exec("SELECT min(request_id) AS request_id FROM ledger").one(),
-    );
-    return request_id === null ? null : timeOf(request_id) + LEDGER_MS;
+    const span = this.#pages.span();
+    return span === null ? null : timeOf(span.first) + LEDGER_MS;
   }
 }

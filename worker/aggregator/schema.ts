@@ -4,9 +4,8 @@
  * Row writes are billed and reads cost almost nothing. So no table has a secondary index, and data
  * that is read together is written as one row.
  */
-import * as z from "zod";
-import { type ColumnType, RECORD_COLUMNS, REQUEST_COLUMNS } from "../../protocol/columns.ts";
 import { createMeta, readMeta, writeMeta } from "../storage/meta.ts";
+import { hasOlderLedger, moveOlderLedger } from "./older-ledger.ts";
 
 /** Applied in order, each once. Never edit the SQL of a released one; add the next. */
 export const MIGRATIONS: readonly string[] = [
@@ -213,22 +212,13 @@ export const MIGRATIONS: readonly string[] = [
   CREATE TABLE notification_targets (id TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
   CREATE TABLE notices (id TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- The ledger, many records in one row: see ledger-page.ts. The label is longer than what SQLite keeps of a
+  -- row in a page of the table, so the texts are behind it on pages of their own.
+  CREATE TABLE ledger_pages (page INTEGER PRIMARY KEY, kind TEXT NOT NULL, label BLOB NOT NULL,
+    heads BLOB NOT NULL, texts BLOB NOT NULL) STRICT, WITHOUT ROWID;
+  `,
 ];
-
-/** Maps the shared table to the types of SQLite. */
-const SQLITE_TYPES: Record<ColumnType, string> = {
-  boolean: "INTEGER",
-  uint16: "INTEGER",
-  uint32: "INTEGER",
-  count: "INTEGER",
-  float: "REAL",
-  double: "REAL",
-  uuid: "TEXT",
-  time: "TEXT",
-  label: "TEXT",
-  text: "TEXT",
-  long_text: "TEXT",
-};
 
 /**
  * Brings the tables up to date.
@@ -242,22 +232,11 @@ export function migrate(storage: DurableObjectStorage, nowMs: number): number {
     if (version > MIGRATIONS.length)
       throw new Error(`storage has schema ${version}; this code knows ${MIGRATIONS.length}`);
     for (const migration of MIGRATIONS.slice(version)) sql.exec(migration);
-    addLedgerColumns(sql);
+    if (hasOlderLedger(sql)) moveOlderLedger(sql);
     if (version < MIGRATIONS.length) writeMeta(sql, "schema_version", MIGRATIONS.length);
     const createdAtMs = readMeta(sql, "created_at_ms");
     if (createdAtMs !== null) return createdAtMs;
     writeMeta(sql, "created_at_ms", nowMs);
     return nowMs;
   });
-}
-
-const Column = z.object({ name: z.string() });
-
-/** Adds the fields that a record has and the ledger lacks. They are null in the rows that exist. */
-function addLedgerColumns(sql: SqlStorage): void {
-  const rows = sql.exec("SELECT name FROM pragma_table_info('ledger')").toArray();
-  const existing = new Set(rows.map((row) => Column.parse(row).name));
-  for (const name of RECORD_COLUMNS)
-    if (!existing.has(name))
-      sql.exec(`ALTER TABLE ledger ADD COLUMN ${name} ${SQLITE_TYPES[REQUEST_COLUMNS[name].type]}`);
 }

@@ -123,12 +123,12 @@ export function openStores(
   events.noteVersion(VERSION, nowMs);
   const erasure = new Erasure(
     storage,
+    ledger,
     () => inForce(deployed, settings.get()).logContent === "off",
-    () => ledger.erased(),
   );
   const localRepository = new LocalRepository(storage);
   const held = new HeldRequests(storage.sql, outbox);
-  const learned: LearnedTimes = new LearnedTimes(storage.sql, () => intake.lifetime());
+  const learned: LearnedTimes = new LearnedTimes(ledger, () => intake.lifetime());
   const moves = new Moves(storage.sql);
   const intake: Intake = new Intake(
     storage,

@@ -1,4 +1,4 @@
-/** The rows of the ledger that the stored counters lack. */
+/** The fields of records that the counters read in the ledger. */
 import * as z from "zod";
 import { RequestRecord } from "../../protocol/records.ts";
 
@@ -25,36 +25,6 @@ export const Finished = RequestRecord.pick({
 }).extend({ finished_at_ms: z.number() });
 export type Finished = z.infer<typeof Finished>;
 
-const Uncounted = Finished.extend({
-  stamp: z.number(),
-  counted_as: z.literal([1, 2]),
-});
-type Uncounted = z.infer<typeof Uncounted>;
-
-/**
- * Yields the rows that were counted in memory only, in any order.
- * @param countedTo  the stamp of the last batch in the stored counters
- * @param lateId     batches with older requests were stored at once
- */
-export function* uncountedRows(
-  sql: SqlStorage,
-  countedTo: number,
-  lateId: string,
-): Generator<{
-  record: Uncounted;
-  finishedMs: number;
-  stamp: number;
-  countedAs: Uncounted["counted_as"];
-}> {
-  const rows = sql.exec(
-    `SELECT ${Object.keys(Uncounted.shape).join(", ")} FROM ledger
-     WHERE request_id >= ? AND stamp > ? AND counted_as > 0`,
-    lateId,
-    countedTo,
-  );
-  for (const row of rows) {
-    const record = Uncounted.parse(row);
-    const { finished_at_ms: finishedMs, stamp, counted_as: countedAs } = record;
-    yield { record, finishedMs, stamp, countedAs };
-  }
-}
+/** A record that was counted. */
+export const Uncounted = Finished.extend({ stamp: z.number(), counted_as: z.literal([1, 2]) });
+export type Uncounted = z.infer<typeof Uncounted>;

@@ -250,7 +250,7 @@ class FleetWorld {
   }
 
   #isRecorded(id: string): boolean {
-    return this.#ledger.rows().some((row) => row.request_id === id);
+    return this.#ledger.has(id);
   }
 
   #addOverdue(): void {
