@@ -3,17 +3,15 @@
  * and its effect stays with its stream.
  */
 
-import { EnergyMeter } from "../../agent/measure/energy.ts";
-import { turnsOf } from "../../agent/request/turn.ts";
 import { Spool } from "../../agent/spool/spool.ts";
 import { Outgoing } from "../../agent/tunnel/outgoing.ts";
-import { StreamTable } from "../../agent/tunnel/stream-table.ts";
 import { decodeFrames, FrameType, jsonBytes } from "../../protocol/frames.ts";
 import type { Open } from "../../protocol/messages.ts";
 import type { EdgeStreamActions } from "../../worker/gateway/stream/actions.ts";
 import { EdgeStreamCore } from "../../worker/gateway/stream/edge-stream-core.ts";
 import { newPulse } from "../../worker/gateway/stream/pulse.ts";
 import { CHAT_OPEN } from "../support/chat-open.ts";
+import { tableWith } from "../support/stream-table.ts";
 import { Chance } from "./chance.ts";
 import { SimulatedDisk } from "./disk.ts";
 import { type Fuzzed, framesIn, fuzzedMessage, isRefusal, markOf } from "./fuzz.ts";
@@ -83,23 +81,12 @@ function fuzzAgent(chance: Chance, sum: Fuzzed): void {
     () => PLAN,
     () => {},
   );
-  const shell = {
-    box: "box",
+  const table = tableWith({
     ollama: ollama.client(after),
     spool,
     outgoing,
-    guard: () => null,
     now: () => schedule.nowMs,
-    tunnelMs: () => null,
-    withhold: () => {},
-    forbidsText: () => false,
-    isLoaded: () => false,
-    energy: new EnergyMeter(),
-    ...turnsOf(null),
-    log: () => {},
-    onOver: () => {},
-  };
-  const table = new StreamTable(shell);
+  });
   const received = new Set<string>();
   for (let i = 0; i < MESSAGES_PER_LIFE; i++) {
     feed(sum, fuzzedMessage(chance, ids, jsonBytes(OPEN)), (message) => {

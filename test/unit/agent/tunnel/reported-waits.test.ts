@@ -1,14 +1,12 @@
 /** The waits that a box reports to its edge: which, when, and with which place. */
 import { expect, test } from "vitest";
-import { EnergyMeter } from "../../../../agent/measure/energy.ts";
 import { turnsOf } from "../../../../agent/request/turn.ts";
-import type { Spool } from "../../../../agent/spool/spool.ts";
 import { Outgoing } from "../../../../agent/tunnel/outgoing.ts";
-import { StreamTable } from "../../../../agent/tunnel/stream-table.ts";
+import type { StreamTable } from "../../../../agent/tunnel/stream-table.ts";
 import { decodeFrames, type Frame, FrameType, jsonBytes } from "../../../../protocol/frames.ts";
 import { WAIT_REPORT_EVERY_MS, WAIT_REPORTED_MS } from "../../../../protocol/limits.ts";
-import type { RequestRecord } from "../../../../protocol/records.ts";
 import { CHAT_OPEN } from "../../../support/chat-open.ts";
+import { listedSpool, silentOllama, tableWith } from "../../../support/stream-table.ts";
 
 const idOf = (n: number) => `01890a5d-ac96-774b-bcce-${String(n).padStart(12, "0")}`;
 
@@ -16,25 +14,19 @@ type Answer = { onHead(status: number, headers: [string, string][]): void; onEnd
 
 /** A box with one slot for each model, none of which is in memory. */
 class Scene {
-  readonly records: RequestRecord[] = [];
+  readonly #spool = listedSpool();
+  readonly #ollama = silentOllama();
+  readonly records = this.#spool.records;
   /** Messages to the edge, and the frames in each. */
   readonly messages: Frame[][] = [];
   /** The requests that Ollama has, in their order. */
-  readonly answers: Answer[] = [];
+  readonly answers: readonly Answer[] = this.#ollama.received;
   readonly table: StreamTable;
   readonly #loaded = new Set<string>();
   #turn: (() => void) | null = null;
   #nowMs = 0;
 
   constructor(relaysWaiting = true) {
-    const exchange = {
-      write: () => true,
-      onDrain() {},
-      end() {},
-      pause() {},
-      resume() {},
-      abort() {},
-    };
     const outgoing = new Outgoing((message) => this.messages.push(decodeFrames(message)), {
       atEnd: (run) => {
         this.#turn = run;
@@ -42,31 +34,13 @@ class Scene {
       after: () => () => {},
       now: () => this.#nowMs,
     });
-    const spool = {
-      knows: () => false,
-      begin() {},
-      finish: (record: RequestRecord) => this.records.push(record),
-    } as unknown as Spool;
-    this.table = new StreamTable({
-      box: "b",
-      ollama: {
-        send: (request) => {
-          this.answers.push(request);
-          return exchange;
-        },
-      },
-      guard: () => null,
-      spool,
+    this.table = tableWith({
+      ollama: this.#ollama,
+      spool: this.#spool.spool,
       outgoing,
       now: () => this.#nowMs,
-      tunnelMs: () => null,
-      withhold: () => {},
-      forbidsText: () => false,
       isLoaded: (model) => this.#loaded.has(model),
-      energy: new EnergyMeter(),
       ...turnsOf(1),
-      log: () => {},
-      onOver: () => {},
     });
     outgoing.isOpen = true;
     this.table.attach(relaysWaiting);

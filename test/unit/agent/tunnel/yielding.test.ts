@@ -1,15 +1,10 @@
 /** Requests of an agent that loses its tunnel, which another box may serve meanwhile. */
 import { expect, test } from "vitest";
-import { EnergyMeter } from "../../../../agent/measure/energy.ts";
-import type { LocalRequest } from "../../../../agent/request/ollama.ts";
-import { turnsOf } from "../../../../agent/request/turn.ts";
-import type { Spool } from "../../../../agent/spool/spool.ts";
 import { Outgoing } from "../../../../agent/tunnel/outgoing.ts";
 import { RoundTrip } from "../../../../agent/tunnel/round-trip.ts";
-import { StreamTable } from "../../../../agent/tunnel/stream-table.ts";
 import { type Frame, FrameType, jsonBytes, NO_PAYLOAD } from "../../../../protocol/frames.ts";
 import { MOVE_LOST_MS, WITHHELD_LOST_MS, YIELD_MS } from "../../../../protocol/limits.ts";
-import type { RequestRecord } from "../../../../protocol/records.ts";
+import { listedSpool, silentOllama, tableWith } from "../../../support/stream-table.ts";
 
 const ID = "01890a5d-ac96-774b-bcce-b302099a8057";
 /** The agent looks once in this time. */
@@ -26,45 +21,18 @@ const frame = (type: FrameType, seq = 0, payload: Uint8Array = NO_PAYLOAD): Fram
 function scene({ may_move = true } = {}) {
   let nowMs = 0;
   let roundTrip = new RoundTrip();
-  const records: RequestRecord[] = [];
+  const { spool, records } = listedSpool();
+  const ollama = silentOllama();
   const withheld: number[] = [];
   const outgoing = new Outgoing(() => {});
   outgoing.isOpen = true;
-  const ollama = { isAborted: false, local: null as LocalRequest | null };
-  const table = new StreamTable({
-    box: "b",
-    ollama: {
-      send: (local) => {
-        ollama.local = local;
-        return {
-          write: () => true,
-          onDrain: () => {},
-          end: () => {},
-          pause: () => {},
-          resume: () => {},
-          abort: () => {
-            ollama.isAborted = true;
-          },
-        };
-      },
-    },
-    guard: () => null,
-    spool: {
-      knows: () => false,
-      begin: () => true,
-      finish: (record: RequestRecord) => records.push(record),
-    } as unknown as Spool,
+  const table = tableWith({
+    ollama,
+    spool,
     outgoing,
     now: () => nowMs,
-    tunnelMs: () => null,
     mark: () => roundTrip.mark(),
     withhold: (_id, ms) => withheld.push(ms),
-    forbidsText: () => false,
-    isLoaded: () => false,
-    energy: new EnergyMeter(),
-    ...turnsOf(null),
-    log: () => {},
-    onOver: () => {},
   });
   const open = {
     method: "GET",
@@ -89,8 +57,8 @@ function scene({ may_move = true } = {}) {
     records,
     withheld,
     ollama,
-    begin: () => ollama.local?.onHead(200, []),
-    finish: () => ollama.local?.onEnd(),
+    begin: () => ollama.received[0]?.onHead(200, []),
+    finish: () => ollama.received[0]?.onEnd(),
     ping: () => roundTrip.pinged(nowMs),
     pong: () => roundTrip.ponged(nowMs),
     /** Loses the tunnel, which was last known to work this long ago. */
@@ -115,7 +83,7 @@ test("a request that may move ends before the edge moves it, and its record wait
   pass(YIELD_MS);
   expect(table.size).toBe(1);
   pass(MOVE_LOST_MS - YIELD_MS - TICK_MS);
-  expect([table.size, ollama.isAborted, withheld]).toEqual([0, true, [WITHHELD_LOST_MS]]);
+  expect([table.size, ollama.aborted.length, withheld]).toEqual([0, 1, [WITHHELD_LOST_MS]]);
   expect(records).toMatchObject([{ status: "error", failed_at: "tunnel" }]);
 });
 
@@ -167,7 +135,7 @@ test.each<[name: string, may_move: boolean, before: Before]>([
   await before(world);
   world.lose();
   world.pass(10_000);
-  expect([world.table.size, world.ollama.isAborted]).toEqual([1, false]);
+  expect([world.table.size, world.ollama.aborted.length]).toEqual([1, 0]);
 });
 
 test.each<[name: string, before: Before]>([
