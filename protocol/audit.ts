@@ -19,6 +19,7 @@ export const AUDIT_ACTIONS = [
   "box_revoked",
   "box_update_offered",
   "box_forgotten",
+  "request_stopped",
   "config_changed",
   "tariff_set",
   "tariff_removed",

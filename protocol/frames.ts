@@ -41,7 +41,7 @@ export const FrameType = {
   // A stream, from the Box to the edge only: the state of the agent's socket.
   gone: 0x30,
   back: 0x31,
-  // A stream, from the Box to the edge only: the end of its caller's key.
+  // A stream, from the Box to the edge only: its caller's key ends, or somebody stops the call.
   key: 0x32,
 } as const;
 export type FrameType = (typeof FrameType)[keyof typeof FrameType];

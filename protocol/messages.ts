@@ -239,6 +239,10 @@ export const KeyEnd = z.object({
 });
 export type KeyEnd = z.infer<typeof KeyEnd>;
 
+/** Payload of KEY: the end of the key, or the name of who stops this one call now. */
+export const CallEnd = z.union([KeyEnd, z.object({ stopped_by: z.string().max(200) })]);
+export type CallEnd = z.infer<typeof CallEnd>;
+
 /** Returns an ABORT whose message keeps to its limit. */
 export function abortFrame(stream: StreamId, abort: Abort): Frame {
   const message = cut(abort.message, ERROR_CHARS_MAX);

@@ -33,6 +33,7 @@ import { pageRoutes } from "./routes/page.ts";
 import { pinRoutes } from "./routes/pins.ts";
 import { planningRoutes } from "./routes/planning.ts";
 import { repositoryRoutes } from "./routes/repository.ts";
+import { requestRoutes } from "./routes/requests.ts";
 import { sessionRoutes } from "./routes/session.ts";
 import { statsRoutes } from "./routes/stats.ts";
 import { updateRoutes } from "./routes/updates.ts";
@@ -63,6 +64,7 @@ app.route("/", joiningRoutes); // before /api/boxes/{name}
 app.route("/", fleetRoutes);
 app.route("/", statsRoutes);
 app.route("/", liveRoutes);
+app.route("/", requestRoutes);
 app.route("/", eventRoutes);
 app.route("/", notificationRoutes);
 app.route("/", ollamaRoutes);

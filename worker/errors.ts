@@ -40,6 +40,9 @@ export type FailureReason =
   | { reason: "edge_busy" }
   /** The body arrives so slowly that it holds up others. */
   | { reason: "upload_too_slow" }
+  /** Somebody stopped the call while it ran. */
+  | { reason: "stopped"; by: string }
+  | { reason: "not_in_flight"; id: string }
   | { reason: "no_box" }
   | { reason: "holders_away"; model: string; boxes: string[] }
   | { reason: "box_down"; box: string }
@@ -151,6 +154,15 @@ export function wireErrorOf(failure: FailureReason): WireError {
         "store_unavailable",
         `Data older than the edge keeps is in an external store that cannot be read: ${failure.detail}.`,
         RETRY,
+      );
+    // A status that clients do not repeat by themselves.
+    case "stopped":
+      return byGateway(403, "stopped", `This request was stopped by ${failure.by}.`);
+    case "not_in_flight":
+      return byGateway(
+        404,
+        "not_in_flight",
+        `No request ${failure.id} is in flight through this edge. Requests to the listener of an agent do not pass it.`,
       );
     case "no_box":
       return byGateway(

@@ -6,6 +6,7 @@ import type { Facet } from "../../protocol/api/log-facets.ts";
 import { CALL_KINDS, type CallKind } from "../../protocol/call-kind.ts";
 import { isSorted, LOG_SORTS, type LogSort } from "../../protocol/log-order.ts";
 import type { Status } from "../../protocol/records.ts";
+import { isRequestId } from "./request-id.ts";
 import { EVERYTHING, type PageScope, scopeOf, scopeQuery } from "./scope.ts";
 
 export const STATUSES = ["success", "error", "cancelled"] as const satisfies Status[];
@@ -80,11 +81,9 @@ export const cursorsOf = ({ after = "" }: Query): string[] =>
   after === "" ? [] : after.split(".");
 export const afterOf = (cursors: readonly string[]): string => cursors.join(".");
 
-const REQUEST_ID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
-
 /** Returns the id if the search is for a request: of any age, and no other filter applies. */
 export const idIn = ({ q }: Filters): string | null =>
-  q !== null && REQUEST_ID.test(q) ? q.toLowerCase() : null;
+  q !== null && isRequestId(q) ? q.toLowerCase() : null;
 
 type ApiQuery = Record<string, string | number | undefined>;
 

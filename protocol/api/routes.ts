@@ -17,6 +17,7 @@ import { OLLAMA_API_ROUTES } from "./ollama.ts";
 import { PIN_ROUTES } from "./pins.ts";
 import { PLANNING_ROUTES } from "./planning.ts";
 import { REPOSITORY_ROUTES } from "./repository.ts";
+import { REQUEST_ROUTES } from "./requests.ts";
 import type { ApiRoute } from "./route.ts";
 import { SESSION_ROUTES } from "./session.ts";
 import { STATS_ROUTES } from "./stats.ts";
@@ -31,6 +32,7 @@ export const API_ROUTES = {
   ...STATS_ROUTES,
   ...ACTIVITY_ROUTES,
   ...LIVE_ROUTES,
+  ...REQUEST_ROUTES,
   ...EVENT_ROUTES,
   ...NOTIFICATION_ROUTES,
   ...CHAT_ROUTES,

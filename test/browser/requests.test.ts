@@ -248,10 +248,28 @@ test.concurrent("lists a request while it is in flight and removes it when it en
   await rows.first().waitFor({ state: "detached" });
 });
 
+test.concurrent("stops a request in flight, whose record names who did it", async () => {
+  await using viewer = await Viewer.open("#/requests", { refreshSeconds: 1 });
+  const { page } = viewer;
+  const slow = cancelledCall(new AbortController().signal, "mistral");
+  const region = page.getByRole("region", { name: "Requests in flight" });
+  await region.getByRole("link", { name: "mistral" }).first().click();
+  const panel = page.getByRole("complementary", { name: "Request" });
+  await panel.getByText(/in flight:/).waitFor();
+  await panel.getByRole("button", { name: /^Stop request/ }).click();
+  const dialog = page.getByRole("dialog", { name: /^Stop mistral on/ });
+  await dialog.waitFor();
+  expect(await viewer.accessibilityViolations()).toEqual([]);
+  await dialog.getByRole("button", { name: "Stop it" }).click();
+  await panel.getByText("This request was stopped by an operator.").waitFor();
+  await slow;
+  expect(viewer.errors).toEqual([]);
+});
+
 /** Requests a long answer and cancels it through the signal. */
-async function cancelledCall(signal: AbortSignal): Promise<void> {
+async function cancelledCall(signal: AbortSignal, model = "qwen3:8b"): Promise<void> {
   const messages = [{ role: "user", content: "slowly" }];
-  const body = JSON.stringify({ model: "qwen3:8b", messages, options: { num_predict: 100_000 } });
+  const body = JSON.stringify({ model, messages, options: { num_predict: 100_000 } });
   try {
     await (
       await fetch(`${edgeUrl()}/ollama/api/chat`, { method: "POST", signal, body })

@@ -66,10 +66,12 @@ test.concurrent("copies the link to the present view", async () => {
   );
 });
 
-test.concurrent("shows in the title and the icon of the tab that a box is down", async () => {
+test.concurrent("shows in the title and the icon of the tab that a box is down", async ({
+  expect,
+}) => {
   await using viewer = await Viewer.open("#/settings");
   const { page } = viewer;
-  await page.waitForFunction("/^\\(\\d+\\) /.test(document.title)");
+  await expect.poll(() => page.title()).toMatch(/^\(\d+\) /);
   const icon = await page.evaluate('document.querySelector("link[rel=icon]").href');
   expect(icon).toMatch(/^data:image\/svg/);
 });

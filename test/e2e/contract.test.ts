@@ -89,6 +89,18 @@ async function startJoined(name: string): Promise<void> {
   await stack.startAgent({ name, ollamaUrl: NOBODY, args, env: { EDGE_URL: "" } });
 }
 
+/** Starts an answer that goes on until it is stopped. Returns its id. */
+async function startEndless(): Promise<string> {
+  const messages = [{ role: "user", content: "Write a long story" }];
+  const body = { model: "llama3.2", messages, options: { num_predict: 1_000_000 } };
+  const answer = await fetch(`${stack.url}/ollama/api/chat`, {
+    method: "POST",
+    body: JSON.stringify(body),
+  });
+  void answer.text().catch(() => {});
+  return answer.headers.get("x-request-id") ?? "";
+}
+
 // These run before the routes that clear the counts.
 test.each(Object.entries(ANSWERS))(
   "%s answers with every field of its example, of the same kind",
@@ -134,6 +146,7 @@ test.each(Object.keys(CALLS) as RouteName[])(
   "%s answers as described, with every field of its contract",
   async (name) => {
     const route: ApiRoute = API_ROUTES[name];
+    if (name === "stopRequest") madeId = await startEndless();
     if (name === "revokeBox") await joinAs("joined");
     if (name === "updateBox") await startJoined("updated");
     const answer = await call(name);

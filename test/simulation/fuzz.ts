@@ -98,6 +98,7 @@ function payloadOf(chance: Chance, type: FrameType, stream: string, open: Uint8A
     case FrameType.abort:
       return jsonBytes({ code: chance.pick(CODES), message: "x" });
     case FrameType.key:
+      if (chance.isLikely(0.1)) return jsonBytes({ stopped_by: chance.pick(["Ada", 7]) });
       return jsonBytes({ ends_at_ms: chance.pick([null, 2 ** 45, "x"]), state: "expired" });
     default:
       return chance.isLikely(0.5)

@@ -32,6 +32,7 @@ import {
   TEXT_IS_OFF,
 } from "./attach.ts";
 import { CountedCalls } from "./counted-calls.ts";
+import type { Stopped } from "./key-rule.ts";
 import type { RelayStatus } from "./load.ts";
 import { memberIn } from "./member.ts";
 import { offerUpdate } from "./members.ts";
@@ -182,6 +183,11 @@ export class Box extends DurableObject<Bindings> {
   /** Takes the ends of the keys, after a change. */
   settleKeys(ends: KeyEnds): void {
     this.#core.keys.settle(ends);
+  }
+
+  /** Stops a request that is in flight here. See {@link KeyRule.stop}. */
+  stop(id: string, by: string, keyId: string | null): Stopped {
+    return this.#core.keys.stop(id, by, keyId);
   }
 
   override webSocketMessage(

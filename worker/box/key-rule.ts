@@ -1,11 +1,11 @@
 /**
  * The rule that no stream outlives the key of its caller, and that none begins with a key that has ended
- * or changed. Workers learn changes of keys later than this Box.
+ * or changed; and that one stream ends if somebody stops it. Workers learn changes of keys later than this Box.
  *
  * Hibernation keeps the version of the keys with the socket of the agent. After a restart it is unknown,
  * until the agent connects or a key changes.
  */
-import { FrameType, jsonBytes, streamFrame } from "../../protocol/frames.ts";
+import { FrameType, jsonBytes, type StreamId, streamFrame } from "../../protocol/frames.ts";
 import { endIn, type KeyEnds } from "../keys/ends.ts";
 import type { AttachKey } from "./attach.ts";
 import {
@@ -16,6 +16,8 @@ import {
   type SocketHost,
   sendFrames,
 } from "./sockets.ts";
+
+export type Stopped = "stopped" | "not_here" | "not_theirs";
 
 export class KeyRule<Socket extends RelaySocket> {
   readonly #host: SocketHost<Socket>;
@@ -38,6 +40,20 @@ export class KeyRule<Socket extends RelaySocket> {
   isOlder({ version, isFresh }: AttachKey): boolean {
     const newest = this.#newest;
     return newest === null ? !isFresh : version < newest;
+  }
+
+  /**
+   * Stops one stream for somebody: its caller gets an error, and Ollama ends the answer.
+   * @param by     as the record names them
+   * @param keyId  stops only a stream of this key; null stops any
+   */
+  stop(id: StreamId, by: string, keyId: string | null): Stopped {
+    const socket = this.#sockets.stream(id);
+    const attachment = socket === null ? null : this.#host.attachmentOf(socket);
+    if (socket === null || attachment?.kind !== "stream") return "not_here";
+    if (keyId !== null && attachment.key?.id !== keyId) return "not_theirs";
+    sendFrames(socket, streamFrame(FrameType.key, id, 0, jsonBytes({ stopped_by: by })));
+    return "stopped";
   }
 
   /** Takes the ends of all keys, and passes them to the streams that may not know them. */

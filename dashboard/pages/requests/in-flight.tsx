@@ -4,6 +4,7 @@ import { nowMs } from "../../data/clock.ts";
 import { BoxCell } from "../../parts/box-cell.tsx";
 import { count, elapsed, tokenRate, UNKNOWN } from "../../shape/format.ts";
 import { hashOf } from "../../shape/route.ts";
+import { StopButton } from "./stop.tsx";
 
 /** The phases of an open request, as they are going on. */
 const PHASES: Record<NonNullable<InFlight["phase"]>, string> = {
@@ -63,6 +64,7 @@ export function InFlightList({ requests, opened, open }: Props) {
               {request.tokens_per_second === null ? UNKNOWN : tokenRate(request.tokens_per_second)}
             </span>
             <span class="number">{elapsed(nowMs.value - Date.parse(request.started_at))}</span>
+            <StopButton request={request} />
           </li>
         ))}
       </ul>

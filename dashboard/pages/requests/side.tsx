@@ -19,6 +19,7 @@ import { hashOf } from "../../shape/route.ts";
 import { RequestDetail } from "./detail.tsx";
 import { flightState } from "./in-flight.tsx";
 import { SecondRun } from "./second-run.tsx";
+import { StopButton } from "./stop.tsx";
 
 type Props = {
   id: string;
@@ -93,10 +94,15 @@ const titleOf = ({ model, endpoint, box }: LogEntry | InFlight): string =>
   `${model ?? endpoint}${box === null ? "" : ` on ${box}`}`;
 
 const Flying = ({ request }: { request: InFlight }) => (
-  <p>
-    <b>{elapsed(nowMs.value - Date.parse(request.started_at))}</b> in flight: {flightState(request)}
-    .
-  </p>
+  <>
+    <p>
+      <b>{elapsed(nowMs.value - Date.parse(request.started_at))}</b> in flight:{" "}
+      {flightState(request)}.
+    </p>
+    <div class="side-actions">
+      <StopButton request={request} />
+    </div>
+  </>
 );
 
 function Finished({ entry, open }: { entry: LogEntry; open: Props["open"] }) {

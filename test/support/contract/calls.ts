@@ -51,6 +51,7 @@ export const CALLS: Record<RouteName, { path?: string; body?: unknown }> = {
   logFacets: { path: "/api/stats/logs/facets?status=success&buckets=4" },
   models: {},
   live: {},
+  stopRequest: { path: "/api/requests/{made}" },
   addTarget: { body: { kind: "webhook", url: "http://127.0.0.1:9/hook", name: "On call" } },
   notifications: {},
   testTarget: { path: "/api/notifications/{made}/test" },

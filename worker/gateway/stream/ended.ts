@@ -32,6 +32,7 @@ const RECORDED_BY_AGENT: ReadonlySet<FailureReason["reason"]> = new Set([
 const MEASURED_BY_AGENT: ReadonlySet<FailureReason["reason"]> = new Set([
   "agent_restarted",
   "key_ended",
+  "stopped",
 ]);
 
 /**

@@ -52,6 +52,18 @@ test("a stream ends when the key of its caller does, and not before", () => {
   expect(acts.isDone).toBe(true);
 });
 
+test("a stream that somebody stops ends at once, with and without a key", () => {
+  for (const keyEnd of [undefined, endsAt(90_000)]) {
+    const core = begun(keyEnd);
+    const stopped = jsonBytes({ stopped_by: "Ada" });
+    core.received(encodeFrames([streamFrame(FrameType.key, ID, 0, stopped)]), 10);
+    expect(core.nextTickMs(10)).toBe(0);
+    const acts = core.tick(10);
+    expect(abortsIn(acts)).toMatchObject([{ message: "This request was stopped by Ada." }]);
+    expect(acts.ended).toMatchObject({ httpStatus: 403, failure: { reason: "stopped" } });
+  }
+});
+
 test.each<[name: string, before: KeyEnd | undefined, end: KeyEnd, endsMs: number | null]>([
   ["revoked", undefined, endsAt(0, "revoked"), 10],
   ["shortened", endsAt(90_000), endsAt(500), 500],
