@@ -33,13 +33,15 @@ export type InventoryOptions = {
   timeoutMs?: number;
 };
 
-const POLL_MS = 5_000;
+export const POLL_MS = 5_000;
 /** Ollama loads and unloads in its own time: when to look for a change that is due. */
 const EXPECTED_AFTER_MS = [0, 100, 300, 1_000];
 /** A model leaves the memory a moment after its time. */
 const EXPIRED_AFTER_MS = 200;
-const POLLS_PER_LISTING = 6;
+export const POLLS_PER_LISTING = 6;
 const TIMEOUT_MS = 5_000;
+/** An Ollama that hangs is noticed by the models in memory and the version, which both time out. */
+export const HANG_NOTICED_MS = 2 * TIMEOUT_MS;
 
 export class InventoryPoller {
   readonly #options: Required<Omit<InventoryOptions, "silence">>;

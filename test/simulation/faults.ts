@@ -39,6 +39,28 @@ export type FaultyWorld = {
   excuseUnrecorded(why: string): void;
 };
 
+/** How often a world has no faults, and how many it has at most. */
+type Spread = { calm: number; most: number };
+
+/**
+ * Schedules the faults of a world, which has a few kinds, so that each kind also occurs alone, and in
+ * storms. Returns their number.
+ */
+export function planFaults(
+  { schedule, chance }: Pick<FaultyWorld, "schedule" | "chance">,
+  names: readonly string[],
+  { calm, most }: Spread,
+  cause: (kind: string) => void,
+): number {
+  const chosen = Array.from({ length: chance.whole(1, 4) }, () => chance.pick(names));
+  const faults = chance.isLikely(calm) ? 0 : chance.whole(1, most);
+  for (let i = 0; i < faults; i++) {
+    const kind = chance.pick(chosen);
+    schedule.after(chance.between(0, FAULTS_UNTIL_MS), () => cause(kind));
+  }
+  return faults;
+}
+
 export class Faults {
   readonly #world: FaultyWorld;
   readonly #kinds: Record<string, () => void>;
@@ -54,22 +76,11 @@ export class Faults {
     return this.#isTroubled;
   }
 
-  /**
-   * Schedules the faults. A world has a few kinds, so that each kind also occurs alone, and in
-   * storms.
-   */
+  /** Schedules the faults. */
   plan(): void {
-    const { schedule, chance } = this.#world;
+    const spread = { calm: 0.1, most: 25 };
     const names = Object.keys(this.#kinds);
-    const chosen = Array.from({ length: chance.whole(1, 4) }, () => chance.pick(names));
-    const faults = chance.isLikely(0.1) ? 0 : chance.whole(1, 25);
-    this.#isTroubled = faults > 0;
-    for (let i = 0; i < faults; i++) {
-      const kind = chance.pick(chosen);
-      schedule.after(chance.between(0, FAULTS_UNTIL_MS), () => {
-        this.cause(kind);
-      });
-    }
+    this.#isTroubled = planFaults(this.#world, names, spread, (kind) => this.cause(kind)) > 0;
   }
 
   /** Much can go wrong while a stream begins, and chance alone rarely finds that moment. */

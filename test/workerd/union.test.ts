@@ -5,7 +5,8 @@ import { FrameType, parsePayload } from "../../protocol/frames.ts";
 import { Open } from "../../protocol/messages.ts";
 import { aggregatorOf } from "../../worker/aggregator/stub.ts";
 import type { Bindings } from "../../worker/env.ts";
-import { fleetFor, forgetBoxes, REFRESH_MS } from "../../worker/gateway/known-fleet.ts";
+import { REFRESH_MS } from "../../worker/gateway/known-boxes.ts";
+import { fleetFor, forgetBoxes } from "../../worker/gateway/known-fleet.ts";
 import { call, eventually, logOf, textOf } from "./calls.ts";
 import { FakeBox } from "./fake-box.ts";
 

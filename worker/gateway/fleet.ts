@@ -4,7 +4,6 @@
 
 import type { EdgeSettings } from "../../protocol/messages.ts";
 import type { Fleet } from "../aggregator/fleet.ts";
-import type { FleetBox } from "../aggregator/fleet-box.ts";
 import { aggregatorOf } from "../aggregator/stub.ts";
 import type { ModelLoad } from "../box/load.ts";
 import { boxStubOf } from "../box/stub.ts";
@@ -16,6 +15,7 @@ import { wantedPrompt } from "./choice/estimate.ts";
 import { KnownLoads } from "./choice/known-load.ts";
 import { placeOnRing } from "./choice/opening.ts";
 import type { Present } from "./choose.ts";
+import { reportedLoad } from "./known-boxes.ts";
 import { fleetFor, forgetBoxes, type Invocation } from "./known-fleet.ts";
 import type { EdgeStream } from "./stream/edge-stream.ts";
 import { newPulse, type Pulse } from "./stream/pulse.ts";
@@ -131,12 +131,10 @@ export function keepOn(box: string, conversation: string | null, bodyBytes: numb
  */
 export function presentFor(model: string | null, conversation: string | null): Present {
   const nowMs = Date.now();
-  const reportedBy = ({ models, readings_at_ms }: FleetBox) => {
-    const { open = null, slots = null } = models[model ?? ""] ?? {};
-    return open === null || readings_at_ms === null ? null : { open, slots, atMs: readings_at_ms };
-  };
+  const wanted = model ?? "";
   return {
-    loadOf: (box, serviceMs) => loads.of(box.name, model ?? "", reportedBy(box), serviceMs, nowMs),
+    loadOf: (box, serviceMs) =>
+      loads.of(box.name, wanted, reportedLoad(box, wanted), serviceMs, nowMs),
     orderOf: (box) =>
       conversation === null
         ? (pulses.get(box)?.open ?? 0) + Math.random()

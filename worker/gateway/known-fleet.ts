@@ -9,24 +9,10 @@
  */
 import type { Context } from "hono";
 import type { Fleet, KnownKeys } from "../aggregator/fleet.ts";
-import type { FleetBox } from "../aggregator/fleet-box.ts";
 import { aggregatorOf } from "../aggregator/stub.ts";
 import type { Bindings, Env } from "../env.ts";
+import { areModelsNewer, FLEET_ANSWER_MS, isRefreshDue } from "./known-boxes.ts";
 import { forgetLooks } from "./look.ts";
-
-/**
- * A call that finds the known fleet older has it refreshed, and does not wait for that. Each refresh is
- * billed. A fleet with a single box is refreshed less often, since there is no choice to improve.
- */
-export const REFRESH_MS = 5_000;
-const REFRESH_SINGLE_MS = 30_000;
-const refreshMs = ({ boxes }: Fleet): number => (boxes.length > 1 ? REFRESH_MS : REFRESH_SINGLE_MS);
-
-/**
- * A request without an answer by then may never have one: the call that sent it may be gone, or the
- * Aggregator may hang. Until there is an answer, what was known serves.
- */
-const ANSWER_MS = 1_000;
 
 /** Where a call is served: its bindings, and a place for work that it does not wait for. */
 export type Invocation = { env: Bindings; waitUntil(promise: Promise<unknown>): void };
@@ -55,9 +41,9 @@ export async function fleetFor(
   const { fleet, atMs } = known;
   if (!isEnough(fleet, nowMs - atMs)) {
     const newer = requestFleet(env, waitUntil).catch(() => fleet);
-    return Promise.race([newer, scheduler.wait(ANSWER_MS).then(() => fleet)]);
+    return Promise.race([newer, scheduler.wait(FLEET_ANSWER_MS).then(() => fleet)]);
   }
-  if (nowMs - atMs >= refreshMs(fleet)) refreshFleet({ env, waitUntil });
+  if (isRefreshDue(fleet.boxes, nowMs - atMs)) refreshFleet({ env, waitUntil });
   return fleet;
 }
 
@@ -78,7 +64,7 @@ export async function newFleet(
   const answer = requestFleet(env, waitUntil)
     .then((fleet) => (isNew(fleet) ? fleet : requestFleet(env, waitUntil)))
     .catch(() => null);
-  return Promise.race([answer, scheduler.wait(ANSWER_MS).then(() => null)]);
+  return Promise.race([answer, scheduler.wait(FLEET_ANSWER_MS).then(() => null)]);
 }
 
 /**
@@ -97,21 +83,11 @@ export function refreshFleet({ env, waitUntil }: Invocation): void {
 
 /**
  * Requests the fleet if the models of a box have changed since it was known: the Aggregator has the
- * newest ones, and each Box reports when its own last changed. A single box leaves no choice.
+ * newest ones, and each Box reports when its own last changed.
  * @param modelsAt  by the agent's clock; absent if the Box does not know
  */
 export function noteModels(shell: Invocation, name: string, modelsAt: string | undefined): void {
-  const { boxes = [] } = known?.fleet ?? {};
-  const knownAt = boxes.find((box) => box.name === name)?.models_at ?? null;
-  if (boxes.length < 2 || modelsAt === undefined || knownAt === null || knownAt >= modelsAt) return;
-  refreshFleet(shell);
-}
-
-/** Changes a box of the known fleet, which its Box object has just corrected. */
-export function correctBox(name: string, now: Partial<FleetBox>): void {
-  correctFleet(({ boxes }) => ({
-    boxes: boxes.map((box) => (box.name === name ? { ...box, ...now } : box)),
-  }));
+  if (areModelsNewer(known?.fleet.boxes ?? [], name, modelsAt)) refreshFleet(shell);
 }
 
 /** Changes the known fleet. The next answer of the Aggregator replaces it. */
@@ -127,12 +103,12 @@ export function forgetBoxes(): void {
 }
 
 const underWay = (): Requested | null =>
-  requested !== null && Date.now() - requested.atMs < ANSWER_MS ? requested : null;
+  requested !== null && Date.now() - requested.atMs < FLEET_ANSWER_MS ? requested : null;
 
 /** Requests the fleet, once for all calls that wait at the same time. */
 async function requestFleet(env: Bindings, waitUntil: Invocation["waitUntil"]): Promise<Fleet> {
   for (let shared = underWay(); shared !== null; shared = underWay()) {
-    const tooLate = scheduler.wait(ANSWER_MS).then(() => null);
+    const tooLate = scheduler.wait(FLEET_ANSWER_MS).then(() => null);
     const fleet = await Promise.race([shared.answer.catch(() => null), tooLate]);
     if (fleet !== null) return fleet;
     if (requested === shared) requested = null;

@@ -12,7 +12,8 @@ import { boxesMin, isListed, isUnion } from "../answers/union.ts";
 import { GatewayError } from "../errors.ts";
 import type { Principal } from "../principal.ts";
 import { canServe } from "./choose.ts";
-import { fleetFor, type Invocation, REFRESH_MS } from "./known-fleet.ts";
+import { REFRESH_MS } from "./known-boxes.ts";
+import { fleetFor, type Invocation } from "./known-fleet.ts";
 import type { Call } from "./serve.ts";
 import { edgeRecord } from "./stream/edge-record.ts";
 

@@ -4,6 +4,7 @@
  */
 import { RequestRecord } from "../../../protocol/records.ts";
 import { type FleetBox, fleetBoxOf } from "../../../worker/aggregator/fleet-box.ts";
+import { SURELY_WAITS_MS } from "../../../worker/gateway/surely.ts";
 import { RegistryFailed } from "../box.ts";
 import { EPOCH_MS } from "../call-plan.ts";
 import type { Chance } from "../chance.ts";
@@ -22,9 +23,6 @@ export type FleetAggregatorWorld = {
 };
 
 const NO_PINS = [] as const;
-
-/** Waits between attempts of the edge, as `surely.ts` has them. */
-const AGAIN_MS = [250, 1_000, 4_000, 8_000];
 
 export class FleetAggregator {
   readonly #world: FleetAggregatorWorld;
@@ -93,7 +91,7 @@ export class FleetAggregator {
         return true;
       },
       (isDone) => {
-        const waitMs = AGAIN_MS[attempt];
+        const waitMs = SURELY_WAITS_MS[attempt + 1];
         if (isDone === true && isAlive()) onDone();
         if (isDone === true || waitMs === undefined) return;
         this.#world.schedule.after(waitMs, () => {

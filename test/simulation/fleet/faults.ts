@@ -1,6 +1,6 @@
 /** The faults of a world with several boxes: how each kind is caused, and when. */
 import type { Chance } from "../chance.ts";
-import { FAULTS_UNTIL_MS } from "../faults.ts";
+import { FAULTS_UNTIL_MS, planFaults } from "../faults.ts";
 import type { Schedule } from "../schedule.ts";
 import type { Machine } from "./machine.ts";
 
@@ -30,17 +30,11 @@ export class FleetFaults {
     return this.#isTroubled;
   }
 
-  /** Schedules the faults. A world has a few kinds, so that each kind also occurs alone. */
+  /** Schedules the faults. */
   plan(): void {
-    const { schedule, chance } = this.#world;
+    const spread = { calm: 0.15, most: 16 };
     const names = Object.keys(this.#kinds);
-    const chosen = Array.from({ length: chance.whole(1, 4) }, () => chance.pick(names));
-    const faults = chance.isLikely(0.15) ? 0 : chance.whole(1, 16);
-    this.#isTroubled = faults > 0;
-    for (let i = 0; i < faults; i++) {
-      const kind = chance.pick(chosen);
-      schedule.after(chance.between(0, FAULTS_UNTIL_MS), () => this.cause(kind));
-    }
+    this.#isTroubled = planFaults(this.#world, names, spread, (kind) => this.cause(kind)) > 0;
   }
 
   /** A box has just got a call: faults at that moment matter most. */

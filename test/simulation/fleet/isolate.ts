@@ -16,17 +16,20 @@ import {
   type Present,
 } from "../../../worker/gateway/choose.ts";
 import type { MoveReason } from "../../../worker/gateway/failover.ts";
+import {
+  afterFailure,
+  afterRefusal,
+  areModelsNewer,
+  FLEET_ANSWER_MS,
+  isRefreshDue,
+  reportedLoad,
+} from "../../../worker/gateway/known-boxes.ts";
 import { newPulse, type Pulse } from "../../../worker/gateway/stream/pulse.ts";
 import { EPOCH_MS } from "../call-plan.ts";
 import type { Chance } from "../chance.ts";
 import type { Schedule } from "../schedule.ts";
 import type { FleetAggregator } from "./aggregator.ts";
 import type { FleetCallPlan } from "./plan.ts";
-
-/** A call that finds the fleet older has it refreshed beside it. */
-const REFRESH_MS = 5_000;
-/** A call waits this long for a newer fleet, and then goes on with the older one. */
-const ANSWER_MS = 1_000;
 
 export type IsolateWorld = {
   schedule: Schedule;
@@ -77,7 +80,7 @@ export class Isolate {
     const ageMs = this.#world.schedule.nowMs - known.atMs;
     if (!canServe(known.boxes, null, model, ageMs))
       return this.newer((newer) => done(newer, false));
-    if (ageMs >= REFRESH_MS) this.refresh();
+    if (isRefreshDue(known.boxes, ageMs)) this.refresh();
     done(known, true);
   }
 
@@ -89,7 +92,7 @@ export class Isolate {
       isDone = true;
     };
     this.#request(once);
-    this.#world.schedule.after(ANSWER_MS, () => this.isAlive && once(this.#known));
+    this.#world.schedule.after(FLEET_ANSWER_MS, () => this.isAlive && once(this.#known));
   }
 
   refresh(): void {
@@ -119,9 +122,7 @@ export class Isolate {
 
   /** A Box has taken a call. Its models may have changed since they were known. */
   noteModels(name: string, modelsAt: string | undefined): void {
-    const knownAt = this.boxes.find((box) => box.name === name)?.models_at ?? null;
-    const isNewer = modelsAt !== undefined && knownAt !== null && knownAt < modelsAt;
-    if (this.boxes.length > 1 && isNewer) this.refresh();
+    if (areModelsNewer(this.boxes, name, modelsAt)) this.refresh();
   }
 
   keepOn(box: string, { conversation }: FleetCallPlan): void {
@@ -130,39 +131,24 @@ export class Isolate {
 
   /** Corrects the fleet by a Box that refused a call. */
   learnRefusal(box: string, reason: FailureReason["reason"]): void {
-    if (reason === "box_down") this.#correct(box, { state: "down", last_seen_ms: 0 });
-    if (reason === "box_draining") this.#correct(box, { state: "draining", last_seen_ms: 0 });
+    this.#correct(afterRefusal(this.boxes, box, reason));
   }
 
   /** Corrects the fleet by a box that failed a call. */
   learnFailure(box: string, reason: MoveReason, model: string): void {
-    if (reason === "ollama_unreachable" || reason === "no_answer")
-      this.#correct(box, { is_reachable: false });
-    if (reason === "draining") this.#correct(box, { state: "draining" });
-    if (reason === "tunnel_lost") this.#correct(box, { state: "down" });
-    const known = this.boxes.find(({ name }) => name === box);
-    if (reason === "model_not_found" && known !== undefined) {
-      const others = (names: string[]) => names.filter((name) => name !== model);
-      this.#correct(box, { loaded: others(known.loaded), installed: others(known.installed) });
-    }
+    this.#correct(afterFailure(this.boxes, box, reason, model));
     this.refresh();
   }
 
-  #correct(name: string, now: Partial<FleetBox>): void {
-    if (this.#known === null) return;
-    const boxes = this.#known.boxes.map((box) => (box.name === name ? { ...box, ...now } : box));
-    this.#known = { ...this.#known, boxes };
+  #correct(boxes: FleetBox[]): void {
+    if (this.#known !== null) this.#known = { ...this.#known, boxes };
   }
 
   #present({ model, conversation }: FleetCallPlan): Present {
     const { nowMs } = this;
     return {
-      loadOf: ({ name, models, readings_at_ms }, serviceMs) => {
-        const { open = null, slots = null } = models[model] ?? {};
-        const reported =
-          open === null || readings_at_ms === null ? null : { open, slots, atMs: readings_at_ms };
-        return this.loads.of(name, model, reported, serviceMs, nowMs);
-      },
+      loadOf: (box, serviceMs) =>
+        this.loads.of(box.name, model, reportedLoad(box, model), serviceMs, nowMs),
       orderOf: (box) =>
         conversation === null
           ? this.pulseOf(box).open + this.#world.chance.random()

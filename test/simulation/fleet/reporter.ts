@@ -2,6 +2,7 @@
  * The reports of a simulated agent: it polls Ollama, probes one that is silent, and sends readings, at the pace
  * of the product.
  */
+import { HANG_NOTICED_MS, POLL_MS, POLLS_PER_LISTING } from "../../../agent/readings/inventory.ts";
 import type { Silence } from "../../../agent/request/silence.ts";
 import { FrameType, tunnelFrame } from "../../../protocol/frames.ts";
 import type { Inventory, Readings } from "../../../protocol/inventory.ts";
@@ -11,12 +12,6 @@ import type { AgentProcess } from "../agent.ts";
 import { EPOCH_MS } from "../call-plan.ts";
 import type { Schedule } from "../schedule.ts";
 import type { ModelOllama } from "./ollama.ts";
-
-/** The pace of the agent's inventory poller; models on disk are listed at each sixth poll. */
-const POLL_MS = 5_000;
-const POLLS_PER_LISTING = 6;
-/** An Ollama that hangs is noticed by two requests that time out. */
-const TIMEOUTS_MS = 10_000;
 
 type ReportedLoad = Pick<Readings, "in_flight" | "queued" | "serving">;
 type Seen = Pick<Inventory, "models" | "loaded" | "reachable">;
@@ -90,7 +85,7 @@ export class Reporter {
   #poll(): void {
     const seen = this.#ollama.inventory();
     if (seen === null) {
-      const wait = this.#ollama.isDown ? 0 : TIMEOUTS_MS;
+      const wait = this.#ollama.isDown ? 0 : HANG_NOTICED_MS;
       this.#polls = 0;
       this.#agent?.after(wait, () => {
         if (this.#ollama.inventory() === null)
@@ -114,7 +109,8 @@ export class Reporter {
 
   send(): void {
     const { nowMs } = this.#schedule;
-    if (this.#agent?.isUp !== true) return;
+    // As the product: readings from before the first poll would show a box without Ollama.
+    if (this.#agent?.isUp !== true || this.#fingerprint === "") return;
     this.#sentMs = nowMs;
     const readings = readingsOf(Math.floor(EPOCH_MS + nowMs), []);
     const { models, loaded, reachable } = this.#inventory;
