@@ -27,6 +27,9 @@ export const ConnectIcon = icon(<path d="m4 6 4 4-4 4M10 14.5h6" />);
 export const KeysIcon = icon(
   <path d="M7 7.5a3.5 3.5 0 1 0 0 7 3.5 3.5 0 0 0 0-7zM9.6 8.6 16 3m-3 2.6 2.2 2.2m-4.4-.2 1.8 1.8" />,
 );
+export const AlertsIcon = icon(
+  <path d="M10 3a4.5 4.5 0 0 0-4.5 4.5V11L4 13.5h12L14.5 11V7.5A4.5 4.5 0 0 0 10 3zM8.5 16.5h3" />,
+);
 export const MoreIcon = icon(<path d="M4 5.5h12M4 10h12M4 14.5h12" />);
 export const RefreshIcon = icon(<path d="M16 10a6 6 0 1 1-1.8-4.3M16 3v4h-4" />);
 export const SunIcon = icon(

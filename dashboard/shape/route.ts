@@ -7,6 +7,7 @@ export const PAGES = [
   "boxes",
   "models",
   "system",
+  "alerts",
   "chat",
   "connect",
   "keys",

@@ -4,6 +4,7 @@ import type { OwnKey } from "../../protocol/api/keys.ts";
 import { hasScope, isOpenEdge } from "../data/self.ts";
 import { Overview } from "../pages/overview/overview.tsx";
 import {
+  AlertsIcon,
   BoxesIcon,
   ChatIcon,
   ConnectIcon,
@@ -60,6 +61,14 @@ export const ENTRIES: Record<Page, Entry> = {
     scope: "stats",
     Icon: SystemIcon,
     Page: lazy(async () => (await import("../pages/system/system.tsx")).SystemPage),
+  },
+  alerts: {
+    name: "Alerts & events",
+    brief: "Alerts",
+    group: "Understand",
+    scope: "stats",
+    Icon: AlertsIcon,
+    Page: lazy(async () => (await import("../pages/alerts/alerts.tsx")).AlertsPage),
   },
   chat: {
     name: "Playground",

@@ -11,6 +11,7 @@ const PAGES = [
   "#/requests?model=llama3.2",
   "#/models",
   "#/system",
+  "#/alerts",
   "#/chat",
   "#/boxes",
   "#/connect",

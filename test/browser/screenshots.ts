@@ -35,6 +35,7 @@ const PAGES: Shot[] = [
   { name: "request-detail", hash: "#/requests?status=success", opened: openFirst },
   { name: "models", hash: "#/models" },
   { name: "system", hash: "#/system?range=5m" },
+  { name: "alerts", hash: "#/alerts" },
   { name: "chat", hash: "#/chat?model=llama3.2:latest", opened: sendMessage },
   { name: "boxes", hash: "#/boxes" },
   { name: "connect", hash: "#/connect" },

@@ -1,0 +1,52 @@
+/** The Alerts & events page: what is wrong, what happened, and the targets of messages. */
+import { expect, test } from "vitest";
+import { edgeUrl, useBrowser, Viewer } from "./viewer.ts";
+
+useBrowser();
+
+test.concurrent("lists what is wrong now and what happened, by kind and box, with its requests", async () => {
+  await using viewer = await Viewer.open("#/alerts");
+  const { page } = viewer;
+  await page
+    .getByRole("region", { name: "Wrong now" })
+    .getByText(/cinder/)
+    .waitFor();
+  const events = page.getByRole("region", { name: "Events" });
+  await events.getByRole("button", { name: "Boxes", exact: true }).click();
+  await page.getByRole("combobox", { name: "Box" }).selectOption("cinder");
+  await page.waitForURL((url) => url.hash === "#/alerts?kinds=tunnel&box=cinder");
+  await events.locator(".event-list:not(.loading)").waitFor();
+  const texts = await events.getByRole("listitem").allTextContents();
+  expect(texts.length).toBeGreaterThan(0);
+  for (const text of texts) expect(text).toContain("cinder");
+  await events
+    .getByRole("link", { name: /^Requests around/ })
+    .first()
+    .click();
+  await page.waitForURL(/#\/requests\?box=cinder&from=/);
+  expect(viewer.errors).toEqual([]);
+});
+
+test.concurrent("adds a target of messages, shows its secret once, tests it and removes it", async () => {
+  await using viewer = await Viewer.open("#/alerts", { refreshSeconds: 0 });
+  const { page } = viewer;
+  await page.getByRole("button", { name: "Add a target" }).click();
+  const dialog = page.getByRole("dialog", { name: "Add a target of messages" });
+  // Nothing listens there.
+  await dialog.getByLabel("Address").fill("http://127.0.0.1:9/hook");
+  await dialog.getByLabel("Name, by default its host").fill("On call");
+  expect(await viewer.accessibilityViolations()).toEqual([]);
+  await dialog.getByRole("button", { name: "Add", exact: true }).click();
+  await dialog.getByText(/^whsec_/).waitFor();
+  await dialog.getByRole("button", { name: "Done" }).click();
+  const row = page.getByRole("row", { name: /On call/ });
+  await row.getByRole("button", { name: "Test On call" }).click();
+  await row.getByText(/^The test failed: /).waitFor();
+  await row.getByRole("button", { name: "Remove On call" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Remove", exact: true }).click();
+  await row.waitFor({ state: "detached" });
+  const { targets } = (await (await fetch(`${edgeUrl()}/api/notifications`)).json()) as {
+    targets: unknown[];
+  };
+  expect(targets).toEqual([]);
+});
