@@ -42,7 +42,9 @@ export const installedFile = (): string =>
   runsEmbedded() ? process.execPath : (process.argv[1] ?? "");
 
 /** Returns the arguments with which this program starts a file of the agent. @param path  null: the installed one */
-export const argumentsOf = (path: string | null, args: readonly string[]): string[] => {
-  if (sea?.isSea() === true) return path === null ? [...args] : [path, ...args];
-  return [...process.execArgv, path ?? installedFile(), ...args];
-};
+export function argumentsOf(path: string | null, args: readonly string[]): string[] {
+  const file = path ?? (runsEmbedded() ? null : installedFile());
+  // An executable has no options of Node.
+  const options = sea?.isSea() === true ? [] : process.execArgv;
+  return [...options, ...(file === null ? [] : [file]), ...args];
+}

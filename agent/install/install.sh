@@ -7,9 +7,12 @@
 # Without the code, the script reads it from its input. For a box with a secret in BOX_SECRETS:
 #   EDGE_URL=https://<your worker> BOX_NAME=<name> BOX_SECRET=<secret> sh install.sh
 #
-# It writes three files and starts one service:
-#   /usr/local/lib/ollama-edge-agent/agent.mjs, /etc/ollama-edge-agent.env (mode 600),
-#   /etc/systemd/system/ollama-edge-agent.service
+# A box without Node needs the single executable of the agent (npm run executable) instead, which then runs agent.mjs:
+#   AGENT_EXECUTABLE=<its file> sh install.sh https://<your worker> <join code>
+#
+# It writes four files and starts one service:
+#   /usr/local/lib/ollama-edge-agent/agent.mjs, /usr/local/bin/ollama-edge-agent,
+#   /etc/ollama-edge-agent.env (mode 600), /etc/systemd/system/ollama-edge-agent.service
 # Run it again to update the agent. It keeps the settings file unless EDGE_URL is set.
 set -eu
 
@@ -26,8 +29,21 @@ fail() { echo "install.sh: $1" >&2; exit 1; }
 command -v systemctl >/dev/null || fail "systemd is required; without it, run: EDGE_URL=… BOX_SECRET=… node agent.mjs"
 command -v curl >/dev/null || fail "curl is required"
 command -v sha256sum >/dev/null || fail "sha256sum is required"
-command -v node >/dev/null || fail "Node.js 20 or newer is required, e.g. apt-get install nodejs"
-[ "$(node -p 'process.versions.node.split(".")[0]')" -ge 20 ] || fail "Node.js 20 or newer is required; this is $(node --version)"
+# An executable that was installed before goes on running the agent.
+runtime=/usr/local/lib/ollama-edge-agent/ollama-edge-agent
+node=node
+if [ -n "${AGENT_EXECUTABLE:-}" ]; then
+  node=$AGENT_EXECUTABLE
+  [ -f "$node" ] && [ -x "$node" ] || fail "AGENT_EXECUTABLE is not an executable file: $node"
+  case $node in /*) ;; *) node=$PWD/$node ;; esac
+elif [ -x "$root$runtime" ]; then
+  node=$root$runtime
+else
+  hint="or set AGENT_EXECUTABLE to the single executable of the agent (npm run executable)"
+  command -v node >/dev/null || fail "Node.js 20 or newer is required, e.g. apt-get install nodejs; $hint"
+  [ "$(node -p 'process.versions.node.split(".")[0]')" -ge 20 ] ||
+    fail "Node.js 20 or newer is required; this is $(node --version); $hint"
+fi
 case $agent_sha256 in @*) fail "this is the source of the script; run the one that your Worker serves" ;; esac
 
 # Settings are data. systemd and this script must read the same value, so a value has no character
@@ -116,13 +132,13 @@ download ollama-edge-agent.service "$new/service" "$unit_sha256"
 state=$root/var/lib/private/ollama-edge-agent
 if [ -n "$code" ]; then
   # Through a pipe, so that the code is in no list of processes.
-  printf '%s\n' "$code" | STATE_DIR=$new/state node "$new/agent.mjs" join "$edge" --exit ||
+  printf '%s\n' "$code" | STATE_DIR=$new/state "$node" "$new/agent.mjs" join "$edge" --exit ||
     fail "this machine did not join, so nothing was installed"
 elif [ -f "$state/membership.json" ]; then
   mkdir -m 700 "$new/state"
   cp "$state/membership.json" "$state/box-key.pem" "$new/state"
 fi
-STATE_DIR=$new/state node "$new/agent.mjs" --check ||
+STATE_DIR=$new/state "$node" "$new/agent.mjs" --check ||
   if [ -n "$code" ]; then
     # The code is used up, so a retry must not need another one.
     echo "install.sh: the check above failed; the agent is installed, and serves once that is mended" >&2
@@ -142,7 +158,20 @@ fi
 install -D -m 600 "$new/env" "$env_file"
 install -D -m 644 "$new/agent.mjs" "$root/usr/local/lib/ollama-edge-agent/agent.mjs"
 install -D -m 644 "$new/service" "$root/etc/systemd/system/ollama-edge-agent.service"
+own_start=$root/etc/systemd/system/ollama-edge-agent.service.d/executable.conf
+program=node
+if [ "$node" = node ]; then
+  rm -f "$own_start"
+else
+  program=$runtime
+  [ "$node" = "$root$runtime" ] || install -D -m 755 "$node" "$root$runtime"
+  printf '[Service]\nExecStart=\nExecStart=%s /usr/local/lib/ollama-edge-agent/agent.mjs\n' "$runtime" >"$new/start"
+  install -D -m 644 "$new/start" "$own_start"
+fi
+printf '#!/bin/sh\nSTATE_DIR=${STATE_DIR:-/var/lib/ollama-edge-agent} exec %s /usr/local/lib/ollama-edge-agent/agent.mjs "$@"\n' \
+  "$program" >"$new/command"
+install -D -m 755 "$new/command" "$root/usr/local/bin/ollama-edge-agent"
 systemctl daemon-reload
 systemctl enable ollama-edge-agent.service
 systemctl restart ollama-edge-agent.service
-echo "The agent is running. Its log: journalctl -u ollama-edge-agent -f"
+echo "The agent is running. See it with: sudo ollama-edge-agent status. Its log: journalctl -u ollama-edge-agent -f"

@@ -106,3 +106,12 @@ test("returns to the agent inside from a broken update, and runs one that works"
   await box.restart();
   expect(box.hello().agent_version).toBe("9.0.3");
 });
+
+test("runs an installed agent.mjs as Node does, and returns to it from a broken update", async () => {
+  const options = { runtime: EXECUTABLE, env: NO_NODE };
+  await using box = await UpdatedBox.start(await builtAgent("0.0.1"), options);
+  const before = box.edge.hellos.length;
+  box.offer(await builtAgent("0.0.2", "process.exit(3);"), "0.0.2");
+  expect(await box.reported("rolled_back")).toMatchObject({ version: "0.0.2" });
+  await box.connected("0.0.1", before);
+});

@@ -77,6 +77,8 @@ export type UpdatedBoxOptions = {
   env?: Record<string, string>;
   /** The installed agent is this single executable, instead of a file that Node runs. */
   executable?: string;
+  /** Runs the installed file, by default Node. */
+  runtime?: string;
 };
 
 export class UpdatedBox implements AsyncDisposable {
@@ -97,13 +99,13 @@ export class UpdatedBox implements AsyncDisposable {
   private constructor(
     edge: FakeEdge,
     ollama: SimulatedOllama,
-    { command = [], env = {}, executable }: UpdatedBoxOptions,
+    { command = [], env = {}, executable, runtime = process.execPath }: UpdatedBoxOptions,
   ) {
     this.edge = edge;
     this.ollama = ollama;
     this.#command = command;
     this.#env = env;
-    this.#program = executable === undefined ? [process.execPath, this.installed] : [executable];
+    this.#program = executable === undefined ? [runtime, this.installed] : [executable];
   }
 
   /**

@@ -94,6 +94,47 @@ test("installs the agent, its unit and its settings, and starts it", () => {
   expect(calls()).not.toContain(SECRET);
 });
 
+const commandFile = () => at("root/usr/local/bin/ollama-edge-agent");
+const runtimeFile = () => at("root/usr/local/lib/ollama-edge-agent/ollama-edge-agent");
+const startFile = () => at("root/etc/systemd/system/ollama-edge-agent.service.d/executable.conf");
+
+test("installs a command that runs the agent with the state of the service", () => {
+  install({ EDGE_URL, BOX_NAME: "home", BOX_SECRET: SECRET });
+  expect(statSync(commandFile()).mode & 0o777).toBe(0o755);
+  expect(readFileSync(commandFile(), "utf8")).toBe(
+    `#!/bin/sh\nSTATE_DIR=\${STATE_DIR:-/var/lib/ollama-edge-agent} exec node /usr/local/lib/ollama-edge-agent/agent.mjs "$@"\n`,
+  );
+});
+
+test("without Node, installs and goes on using the executable that runs the agent", () => {
+  const old = `#!/bin/sh\ncase $1 in -p) echo 18 ;; *) echo v18 ;; esac\n`;
+  writeFileSync(at("bin/node"), old, { mode: 0o755 });
+  const settings = { EDGE_URL, BOX_NAME: "home", BOX_SECRET: SECRET };
+  const refused = install(settings);
+  expect(refused.stderr).toContain("this is v18; or set AGENT_EXECUTABLE to the single executable");
+  writeFileSync(at("given"), `#!/bin/sh\nexec ${process.execPath} "$@"\n`, { mode: 0o755 });
+  const done = install({ ...settings, AGENT_EXECUTABLE: "given" });
+  expect(done).toMatchObject({ status: 0, stderr: "", settings: { BOX_NAME: "home" } });
+  expect(readFileSync(runtimeFile(), "utf8")).toBe(readFileSync(at("given"), "utf8"));
+  const start =
+    "/usr/local/lib/ollama-edge-agent/ollama-edge-agent /usr/local/lib/ollama-edge-agent/agent.mjs";
+  expect(readFileSync(startFile(), "utf8")).toBe(`[Service]\nExecStart=\nExecStart=${start}\n`);
+  expect(readFileSync(commandFile(), "utf8")).toContain(`exec ${start} "$@"`);
+  // Run again, e.g. to update agent.mjs.
+  expect(install({}).status).toBe(0);
+  expect(existsSync(startFile())).toBe(true);
+  rmSync(runtimeFile());
+  rmSync(at("bin/node"));
+  expect(install({}).status).toBe(0);
+  expect(existsSync(startFile())).toBe(false);
+});
+
+test("names an AGENT_EXECUTABLE that cannot be run", () => {
+  const done = install({ EDGE_URL, BOX_SECRET: SECRET, AGENT_EXECUTABLE: "missing" });
+  expect(done.stderr).toContain("AGENT_EXECUTABLE is not an executable file: missing");
+  expect(isInstalled()).toBe(false);
+});
+
 const CODE = `oej_${"0".repeat(28)}_${"0".repeat(32)}`;
 const stateFile = (name: string) => at("root/var/lib/private/ollama-edge-agent", name);
 
