@@ -24,6 +24,7 @@ import { measureOpenStreams } from "./open-streams.ts";
 import { measurePeers } from "./peers/beside.ts";
 import { detailsOf, jsonOf, noiseOf, tableOf } from "./report.ts";
 import { measureSides } from "./sides.ts";
+import { measureSizes } from "./sizes.ts";
 import { Stage } from "./stage.ts";
 import { measureStreams } from "./streams.ts";
 import { measureThroughput } from "./throughput.ts";
@@ -111,7 +112,7 @@ async function measure(stage: Stage, wanted: ReadonlySet<string>): Promise<Measu
   if (isWanted("P16")) add(await measureIdleAgent(stage));
   if (isWanted("P10")) add(await measureOpenStreams(stage));
   figures.sort((a, b) => Number.parseFloat(a.id.slice(1)) - Number.parseFloat(b.id.slice(1)));
-  return { figures: [...figures, ...countedCosts()], peers };
+  return { figures: [...figures, ...countedCosts(), ...measureSizes(stage.worker)], peers };
 }
 
 async function main(): Promise<void> {

@@ -40,6 +40,11 @@ export class Stage implements AsyncDisposable {
     this.#client = this.#startNode("load");
   }
 
+  /** The file of the bundled Worker. */
+  get worker(): string {
+    return this.#bundle;
+  }
+
   get direct(): Target {
     return { port: this.upstreamPort, path: "/api/chat" };
   }
