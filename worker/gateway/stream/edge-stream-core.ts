@@ -229,7 +229,7 @@ export class EdgeStreamCore {
         return;
       case FrameType.resume:
         if (!this.#end.isForgotten(frame))
-          return this.#send(...this.#end.missing(frame), ...this.#request.next());
+          return this.#send(...this.#request.again(frame, this.#answer.begunStatus));
         this.#isForgotten = true;
         return this.#fail({ reason: "agent_restarted", box }, "part of the request was lost");
       case FrameType.waiting:

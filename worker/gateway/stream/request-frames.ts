@@ -3,7 +3,7 @@
  * as the box has room for. Pure.
  */
 import { type Frame, FrameType, jsonBytes } from "../../../protocol/frames.ts";
-import { DATA_BYTES_MAX, WINDOW_BYTES } from "../../../protocol/limits.ts";
+import { DATA_BYTES_MAX, EARLY_STATUS, WINDOW_BYTES } from "../../../protocol/limits.ts";
 import type { Open } from "../../../protocol/messages.ts";
 import type { StreamEnd } from "../../../protocol/stream-end.ts";
 
@@ -18,6 +18,7 @@ export class RequestFrames {
   #isReading = false;
   #isReadDue = false;
   #isSent = false;
+  #open: Open | null = null;
 
   /**
    * @param body  the whole body; null without a body; "streamed" if it arrives through {@link add}
@@ -35,7 +36,23 @@ export class RequestFrames {
   }
 
   open(open: Open): Frame[] {
+    this.#open = open;
     return [this.#end.frame(FrameType.open, jsonBytes(open)), ...this.next()];
+  }
+
+  /**
+   * Returns the frames that a RESUME requests, and those that there is room for. An agent that requests
+   * OPEN has lost what it knew: if the answer began early, it learns that, and records the status.
+   */
+  again(resume: Frame, begunStatus: number | null): Frame[] {
+    const missing = this.#end
+      .missing(resume)
+      .map((frame) =>
+        frame.type === FrameType.open && begunStatus === EARLY_STATUS
+          ? { ...frame, payload: jsonBytes({ ...this.#open, answer_begun: true }) }
+          : frame,
+      );
+    return [...missing, ...this.next()];
   }
 
   /** Takes more of the body, which nobody may change afterwards; null at its end. */

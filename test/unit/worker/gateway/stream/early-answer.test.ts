@@ -207,3 +207,15 @@ test("nothing of a box's answer has reached a caller who only has headers and si
   call.receive(11_000, head(200, LINES));
   expect(call.core.observed.hasBoxAnswer).toBe(true);
 });
+
+test.each([true, false])(
+  "an agent that lost its state learns whether the answer has begun: %s",
+  (hasBegun) => {
+    const call = new Waiter("/api/chat", "ollama");
+    if (hasBegun) call.receive(10_000, waiting());
+    const { frames } = call.core.received(encodeFrames([numbered(FrameType.resume, 0)]), 12_000);
+    const open = frames.find(({ type }) => type === FrameType.open);
+    const { answer_begun } = JSON.parse(new TextDecoder().decode(open?.payload));
+    expect(answer_begun).toBe(hasBegun ? true : undefined);
+  },
+);
