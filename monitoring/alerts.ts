@@ -13,36 +13,19 @@
  *   simulated and real boxes on one Worker that is monitored.
  * - `service` is for routing and dashboards, which also see the alerts of other systems.
  */
-import { CONCERN_LASTS_S } from "../protocol/concern-timing.ts";
-import { CONCERNS, type ConcernCode, type Severity } from "../protocol/concerns.ts";
+import { CONCERNS, type ConcernCode } from "../protocol/concerns.ts";
+import { type Alert, lasting, UNLESS_SIMULATED } from "./alert.ts";
+import { type MadeAlertName, madeAlerts } from "./made-alerts.ts";
 
 /** The alerts that concerns name, and ServiceDown. */
 type AlertName = Exclude<(typeof CONCERNS)[ConcernCode]["alert"], null> | "ServiceDown";
-
-export type Alert = {
-  /** PromQL; one array element a line. */
-  expr: readonly string[];
-  /** Duration for which the expression must hold. */
-  for: string;
-  severity: Severity;
-  summary: string;
-  /** One array element a line; the lines are joined with spaces. */
-  description: readonly string[];
-  /** Comment above the rule, with the reason for its form. */
-  comment: readonly string[];
-};
 
 const ERROR_RATE = CONCERNS.error_rate_high.severity.above.critical;
 const LATENCY_P95_MS = CONCERNS.latency_high.severity.above.warning;
 const BACKLOG = CONCERNS.store_behind.severity.above.warning;
 const GPU_C = CONCERNS.gpu_hot.severity.above.warning;
 
-/** The duration of a concern before it is an alert, in the form of Prometheus. */
-const lasting = (code: ConcernCode): string => `${CONCERN_LASTS_S[code] / 60}m`;
-
-const UNLESS_SIMULATED = "unless on (instance, box) ollama_box_simulated == 1";
-
-export const ALERTS: Record<AlertName, Alert> = {
+const WRITTEN: Record<Exclude<AlertName, MadeAlertName>, Alert> = {
   HighErrorRate: {
     comment: [
       "A share of the requests, not errors a second: ten errors a minute are nothing at a thousand",
@@ -192,3 +175,5 @@ export const ALERTS: Record<AlertName, Alert> = {
     ],
   },
 };
+
+export const ALERTS: Record<AlertName, Alert> = { ...WRITTEN, ...madeAlerts() };

@@ -95,6 +95,10 @@ function predicateOf(concern: Concern, formats: ConcernFormats): string {
       const wrong = `${duration(Math.abs(skew_ms))} ${skew_ms > 0 ? "ahead" : "behind"}`;
       return `has a clock that is ${wrong}: turn on time synchronization`;
     }
+    case "agent_outdated": {
+      const { agent_version, edge_version } = concern.params;
+      return `runs agent ${agent_version}, older than ${edge_version} of the edge: update it on the page Boxes`;
+    }
     case "records_lost": {
       const lost = counted(concern.params.records, "request");
       return `has lost the records of ${lost}: check the disk and permissions of its state folder`;
@@ -107,6 +111,10 @@ function predicateOf(concern: Concern, formats: ConcernFormats): string {
     }
     case "disk_filling":
       return `has a disk that is ${percent(concern.params.used_percent / 100)} full`;
+    case "disk_short": {
+      const { free_bytes, model, model_bytes } = concern.params;
+      return `has ${bytes(free_bytes)} of disk left, too little for another model like ${model} (${bytes(model_bytes)}) or its update: delete models`;
+    }
     case "gpu_lost": {
       const { gpus, error } = concern.params;
       const which = gpus.length === 0 ? "its GPUs" : `GPU ${gpus.join(", ")}`;
@@ -116,9 +124,17 @@ function predicateOf(concern: Concern, formats: ConcernFormats): string {
       return `is at ${temperature(concern.params.temperature_c)}`;
     case "gpu_throttled":
       return `is throttled: ${concern.params.reasons.join(", ").replaceAll("_", " ")}`;
+    case "gpu_bypassed": {
+      const { utilization_percent, model, busy_since } = concern.params;
+      const cause =
+        model === null
+          ? "another program uses it, or Ollama is called directly"
+          : `${model} is called past the edge and the agent`;
+      return `has been ${percent(utilization_percent / 100)} busy ${since(busy_since)} with nothing in flight: ${cause}`;
+    }
     case "model_on_cpu": {
       const { cpu_share, cpu_bytes } = concern.params;
-      return `runs ${percent(cpu_share)} on the CPU (${bytes(cpu_bytes)})`;
+      return `runs ${percent(cpu_share)} on the CPU: the GPU is ${bytes(cpu_bytes)} short. Shorten its context, or use a smaller quantization`;
     }
     case "pin_failed":
       return `is pinned, and could not be loaded: ${concern.params.error ?? "unknown error"}`;

@@ -9,6 +9,7 @@ const MINUTE = 60;
 /**
  * Seconds. A deployment cuts every tunnel for a moment, and a driver that is being updated fails for one:
  * two minutes. Figures over the last five minutes take five. A loss is permanent, so it waits for nothing.
+ * An update of an agent and a large pull are under way for minutes: an hour.
  */
 export const CONCERN_LASTS_S = {
   no_box: 5 * MINUTE,
@@ -16,13 +17,16 @@ export const CONCERN_LASTS_S = {
   box_draining: 10 * MINUTE,
   ollama_unreachable: 2 * MINUTE,
   clock_skew: 5 * MINUTE,
+  agent_outdated: 60 * MINUTE,
   records_lost: 0,
   records_unsent: 10 * MINUTE,
   records_untrusted: 0,
   disk_filling: 5 * MINUTE,
+  disk_short: 60 * MINUTE,
   gpu_lost: 2 * MINUTE,
   gpu_hot: 5 * MINUTE,
   gpu_throttled: 5 * MINUTE,
+  gpu_bypassed: 5 * MINUTE,
   model_on_cpu: 5 * MINUTE,
   pin_failed: 0,
   error_rate_high: 5 * MINUTE,

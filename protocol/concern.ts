@@ -4,13 +4,8 @@
  */
 import * as z from "zod";
 import { Count, Store, Time } from "./api/shapes.ts";
-import {
-  CONCERN_CODES,
-  CONCERNS,
-  type ConcernCode,
-  Severity,
-  type SubjectKind,
-} from "./concerns.ts";
+import { Severity, type SubjectKind } from "./concerns/definition.ts";
+import { CONCERN_CODES, CONCERNS, type ConcernCode } from "./concerns.ts";
 import { BoxName } from "./records.ts";
 
 const SUBJECTS = {

@@ -7,7 +7,8 @@
 import * as z from "zod";
 import { Count, Time } from "./api/shapes.ts";
 import { Concern } from "./concern.ts";
-import { CONCERN_CODES, type ConcernCode, Severity } from "./concerns.ts";
+import { Severity } from "./concerns/definition.ts";
+import { CONCERN_CODES, type ConcernCode } from "./concerns.ts";
 import { BoxName } from "./records.ts";
 
 const ms = z.number().nonnegative().nullable();

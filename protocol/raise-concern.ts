@@ -1,6 +1,7 @@
 /** Makes concerns, with the severity that their table gives them. Pure. */
 import type { Concern, ConcernOf } from "./concern.ts";
-import { CONCERNS, type ConcernCode, type Severity, type Thresholds } from "./concerns.ts";
+import type { Severity, Thresholds } from "./concerns/definition.ts";
+import { CONCERNS, type ConcernCode } from "./concerns.ts";
 
 /**
  * Makes a concern, with the severity that the table gives it.

@@ -1,6 +1,6 @@
 /** `/api/notifications`: the targets of messages about concerns that begin and end. */
 import * as z from "zod";
-import { Severity } from "../concerns.ts";
+import { Severity } from "../concerns/definition.ts";
 import { DAY_HOURS, HOURS_DIFFER, hoursDiffer, TimeZone } from "../day-hours.ts";
 import type { ApiRoute } from "./route.ts";
 import { Count, Time } from "./shapes.ts";

@@ -20,7 +20,7 @@ const healthy = (): Readings => ({
   ...readingsOf(
     Date.now(),
     ["llama3.2:latest"],
-    [gpuOf("atlas", Date.now())],
+    [gpuOf("atlas", Date.now(), { utilization_percent: 3 })],
     ["llama3.2:latest"],
     [systemOf(Date.now())],
   ),

@@ -171,6 +171,6 @@ export class AggregatorReads extends DurableObject<Bindings> {
   }
 
   observed(): Watched["observed"] {
-    return { isRecording: this.inForce().enableInstrumentation, ...this.#views.stores() };
+    return { isRecording: this.inForce().enableInstrumentation, ...this.#views.observed() };
   }
 }

@@ -57,6 +57,11 @@ export class Alerts {
     if (nowMs - this.#lookedMs >= LOOK_MS) this.lookNow(nowMs);
   }
 
+  /** Returns what is wrong now. */
+  now(nowMs: number): Concern[] {
+    return concernsOf(this.#from.observe(nowMs));
+  }
+
   /** Never throws: what arrived is taken all the same. */
   lookNow(nowMs: number): void {
     this.#lookedMs = nowMs;

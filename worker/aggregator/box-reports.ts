@@ -28,7 +28,7 @@ export async function takeReadings(
 }
 
 function noteReadings(
-  { alerts, events, listedRequests, memory, registry }: AggregatorStores,
+  { alerts, bypasses, events, listedRequests, memory, registry }: AggregatorStores,
   box: string,
   readings: Readings,
   nowMs: number,
@@ -37,18 +37,20 @@ function noteReadings(
   if (before !== null) events.note(readingEvents(before, readings), nowMs);
   listedRequests.report(box, readings.requests, nowMs);
   memory.learn(readings.inventory, nowMs);
+  bypasses.read(box, readings);
   registry.read(box, { ...readings, requests: [] }, nowMs);
   alerts.look(nowMs);
 }
 
 /** @param atMs  when the tunnel ended; older than the connection if the box came back meanwhile */
 export function takeGone(
-  { alerts, events, registry }: AggregatorStores,
+  { alerts, bypasses, events, registry }: AggregatorStores,
   box: string,
   atMs: number,
 ): void {
   const before = registry.find(box);
   registry.gone(box, atMs);
+  bypasses.forgetBox(box);
   if (before !== null && before.state !== "down" && registry.find(box)?.state === "down")
     events.note(goneEvents(before), atMs);
   alerts.lookNow(Date.now());

@@ -15,7 +15,7 @@ export function observedNow(stores: AggregatorStores, isRecording: boolean): Obs
     recent: recentOf(RECENT_MINUTES, [...cells]),
     queueDepth: queueDepthOf(live),
     isRecording,
-    ...views.stores(),
+    ...views.observed(),
     nowMs,
   };
 }

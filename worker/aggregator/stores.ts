@@ -18,6 +18,7 @@ import { VERSION } from "../version.ts";
 import { Alerts } from "./alerts.ts";
 import { AuditLog } from "./audit-log.ts";
 import { BenchRuns } from "./bench-runs.ts";
+import { Bypasses } from "./bypasses.ts";
 import { CellStore } from "./cells.ts";
 import { EnergyHours } from "./energy-hours.ts";
 import { Epochs } from "./epochs.ts";
@@ -62,6 +63,7 @@ export type AggregatorStores = {
   notifier: Notifier;
   alerts: Alerts;
   listedRequests: ListedRequests;
+  bypasses: Bypasses;
   epochs: Epochs;
   settings: RunTimeSettingsStore;
   tariffs: Tariffs;
@@ -130,11 +132,12 @@ export function openStores(
   const held = new HeldRequests(storage.sql, outbox);
   const learned: LearnedTimes = new LearnedTimes(ledger, () => intake.lifetime());
   const moves = new Moves(storage.sql);
+  const bypasses = new Bypasses();
   const intake: Intake = new Intake(
     storage,
     {
       ...{ ledger, cells, keyHours, epochs, outbox, held, moves },
-      ...{ repository: localRepository, observers: [learned, events] },
+      ...{ repository: localRepository, observers: [learned, events, bypasses] },
     },
     nowMs,
   );
@@ -174,6 +177,7 @@ export function openStores(
     notifier,
     alerts: new Alerts(storage, { events, notifier, boxes, observe }, nowMs),
     listedRequests: new ListedRequests(),
+    bypasses,
     epochs,
     settings,
     tariffs,
@@ -207,6 +211,7 @@ export function openStores(
       registry.forget(box, Date.now());
       untrusted.forget(box);
       learned.forgetBox(box);
+      bypasses.forgetBox(box);
       pins.forgetBox(box);
     },
   };

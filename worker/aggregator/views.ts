@@ -9,7 +9,7 @@ import type { CurrentStats, Models } from "../../protocol/api/stats.ts";
 import type { GpuHistory, System, SystemPoint } from "../../protocol/api/system.ts";
 import type { TariffState } from "../../protocol/api/tariff.ts";
 import { boxesState } from "../answers/boxes.ts";
-import type { Observed } from "../answers/concerns.ts";
+import type { ObservedParts } from "../answers/concerns.ts";
 import { dataSummary } from "../answers/data.ts";
 import { isoOf } from "../answers/figures.ts";
 import { GatheredGpuHistory } from "../answers/gpu-history.ts";
@@ -39,9 +39,21 @@ export function recentFrom(nowMs: number): number {
   return now - (now % MINUTE_SECONDS) - (RECENT_MINUTES - 1) * MINUTE_SECONDS;
 }
 
+/** Returns the largest model on the disk of a box; null if no size is known. */
+function largestOf({
+  name: box,
+  readings,
+}: RegisteredBox): ObservedParts["largest"][number] | null {
+  let largest: ObservedParts["largest"][number] | null = null;
+  for (const { name, size_bytes } of readings?.inventory.models ?? [])
+    if (size_bytes !== null && size_bytes > (largest?.size_bytes ?? 0))
+      largest = { box, name, size_bytes };
+  return largest;
+}
+
 /** The present as the page shows it, and what else its health depends on. */
 export type Watched = Pick<LivePage, "stats" | "recent" | "boxes" | "in_flight"> & {
-  observed: Pick<Observed, "isRecording" | "stores" | "repositoryError" | "untrusted">;
+  observed: ObservedParts;
   /** When this object's storage was created, unix ms: it has counted since then. */
   sinceMs: number;
 };
@@ -147,12 +159,14 @@ export class Views {
     return tariffState(tariffs.all(), names, Date.now());
   }
 
-  stores(): Pick<Observed, "stores" | "repositoryError" | "untrusted"> {
-    const { deliveries, sharedRepository, untrusted } = this.#stores;
+  observed(): Omit<ObservedParts, "isRecording"> {
+    const { deliveries, sharedRepository, untrusted, registry, bypasses } = this.#stores;
     return {
       stores: deliveries.reports(),
       repositoryError: sharedRepository?.failure ?? null,
       untrusted: untrusted.all(),
+      largest: registry.boxes().flatMap((box) => largestOf(box) ?? []),
+      bypassed: bypasses.all(),
     };
   }
 
@@ -197,6 +211,7 @@ export class Views {
         versions: this.#stores.tariffs.all(),
         keyCells: this.#stores.keyHours.allTime(),
         keys: this.#stores.issuedKeys.all(),
+        concerns: this.#stores.alerts.now(nowMs),
       }),
       openMetrics,
     );

@@ -1,6 +1,6 @@
 /** The text and the data of a notice, the same for every kind of target. Pure. */
 
-import type { Severity } from "../../protocol/concerns.ts";
+import type { Severity } from "../../protocol/concerns/definition.ts";
 import { sentenceOf } from "../answers/concerns.ts";
 import { isoOf } from "../answers/figures.ts";
 import type { Notice } from "./notices.ts";

@@ -4,7 +4,7 @@
  */
 import * as z from "zod";
 import { TargetKind, TargetRules } from "../../protocol/api/notifications.ts";
-import type { Severity } from "../../protocol/concerns.ts";
+import type { Severity } from "../../protocol/concerns/definition.ts";
 import { hoursLeftMs } from "../../protocol/day-hours.ts";
 
 export const MessageTarget = z.object({

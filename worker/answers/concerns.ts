@@ -6,12 +6,16 @@
 import type { SinkHealth } from "../../protocol/api/fleet.ts";
 import type { Live, LiveBox } from "../../protocol/api/live.ts";
 import { boxConcerns } from "../../protocol/box-concerns.ts";
-import type { Concern } from "../../protocol/concern.ts";
+import type { Concern, ConcernOf } from "../../protocol/concern.ts";
 import { type ConcernFormats, concernText } from "../../protocol/concern-text.ts";
 import { CONCERNS, LOSS_SHOWN_MS, REQUESTS_MIN } from "../../protocol/concerns.ts";
+import type { InstalledModel } from "../../protocol/inventory.ts";
 import { raise } from "../../protocol/raise-concern.ts";
 import type { Untrusted } from "../../protocol/untrusted.ts";
+import { VERSION } from "../version.ts";
+import { BYPASSED_MIN_MS, type Bypassed } from "./damage/bypass.ts";
 import { isoOf } from "./figures.ts";
+import { compareVersions } from "./union.ts";
 
 /** An external store's health, and the recent losses that its totals do not date. */
 export type StoreReport = {
@@ -30,14 +34,21 @@ export type Observed = {
   repositoryError: string | null;
   /** Records of agents that were not trusted, by box and reason. */
   untrusted: readonly { box: string; reason: Untrusted; records: number; last_at_ms: number }[];
+  /** The largest model on the disk of each box. */
+  largest: readonly (Pick<InstalledModel, "name"> & { box: string; size_bytes: number })[];
+  bypassed: readonly Bypassed[];
   nowMs: number;
 };
+
+/** The part of {@link Observed} that only the Aggregator knows. */
+export type ObservedParts = Omit<Observed, "boxes" | "recent" | "queueDepth" | "nowMs">;
 
 /** Critical concerns first; otherwise in order of box, then store, then edge. */
 export function concernsOf(observed: Observed): Concern[] {
   const { boxes, stores, repositoryError, nowMs } = observed;
   const concerns: Concern[] = [
     ...boxes.flatMap(boxConcerns),
+    ...boxes.filter(({ state }) => state !== "down").flatMap((box) => upConcerns(box, observed)),
     ...stores.flatMap((store) => storeConcerns(store, nowMs)),
     ...repositoryConcerns(repositoryError),
     ...untrustedConcerns(observed),
@@ -69,6 +80,47 @@ export const PLAIN: ConcernFormats = {
   since: (iso) => `since ${iso}`,
   at: (iso) => `at ${iso}`,
 };
+
+/** The concerns of a box that is up, as far as its readings alone do not show them. */
+function upConcerns(box: LiveBox, { largest, bypassed, nowMs }: Observed): Concern[] {
+  const subject = { kind: "box", box: box.name } as const;
+  const { agent_version, system } = box;
+  const isOutdated = compareVersions(agent_version, VERSION) < 0;
+  return [
+    ...(isOutdated
+      ? raise("agent_outdated", subject, { agent_version, edge_version: VERSION })
+      : []),
+    ...diskConcerns(
+      subject,
+      system,
+      largest.find((model) => model.box === box.name),
+    ),
+    ...bypassed
+      .filter((gpu) => gpu.box === box.name && nowMs - gpu.since_ms >= BYPASSED_MIN_MS)
+      .flatMap(({ gpu, utilization_percent, model, since_ms }) => {
+        const params = { utilization_percent, model, busy_since: isoOf(since_ms) };
+        const of = { kind: "gpu", box: box.name, index: gpu } as const;
+        return raise("gpu_bypassed", of, params, { value: utilization_percent });
+      }),
+  ];
+}
+
+function diskConcerns(
+  subject: ConcernOf<"disk_short">["subject"],
+  system: LiveBox["system"],
+  largest: Observed["largest"][number] | undefined,
+): Concern[] {
+  const { disk_used_bytes: used = null, disk_total_bytes: total = null } = system ?? {};
+  if (used === null || total === null || total === 0 || largest === undefined) return [];
+  const free_bytes = total - used;
+  const { above } = CONCERNS.disk_filling.severity;
+  if (free_bytes >= largest.size_bytes || (100 * used) / total > above.warning) return [];
+  return raise("disk_short", subject, {
+    free_bytes,
+    model: largest.name,
+    model_bytes: largest.size_bytes,
+  });
+}
 
 /** The concerns of one external store. */
 export function storeConcerns(

@@ -224,6 +224,12 @@ export const METRICS = {
   ...GPU_METRICS,
   ...COST_METRICS,
   ...KEY_METRICS,
+  concern: {
+    type: "gauge",
+    name: "ollama_concern",
+    help: "1 for each thing that is wrong now, as in concerns of /api/health. No sample otherwise. Labels that do not apply are empty.",
+    labels: ["code", "severity", "box", "gpu", "model", "sink"],
+  },
   buildInfo: {
     type: "gauge",
     name: "ollama_edge_build_info",

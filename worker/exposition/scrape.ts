@@ -2,6 +2,7 @@
  * One scrape: the samples of every family, from cells, the registry and the statuses of the boxes.
  */
 import type { SinkHealth } from "../../protocol/api/fleet.ts";
+import type { Concern } from "../../protocol/concern.ts";
 import { ENERGY_STATES, type EnergyState, type GpuEnergy } from "../../protocol/gpu-energy.ts";
 import type { LoadedModel, LostGpu } from "../../protocol/inventory.ts";
 import type { GpuSample } from "../../protocol/records.ts";
@@ -31,6 +32,8 @@ export type ScrapeParts = {
   sinks: readonly SinkHealth[];
   /** Records of agents that were not trusted, by box and reason. */
   untrusted: readonly { box: string; reason: string; records: number }[];
+  /** Everything that is wrong now. */
+  concerns: readonly Concern[];
 } & Pick<CostScrape, "spent" | "versions"> &
   Pick<KeyScrape, "keyCells" | "keys">;
 
@@ -46,6 +49,7 @@ export function scrape({
   versions,
   keyCells,
   keys,
+  concerns,
 }: ScrapeParts): FamilySamples[] {
   const models = byModel(lifetime);
   const total = (figure: (cell: Cell) => number): number =>
@@ -153,10 +157,23 @@ export function scrape({
     gpuEnergySeconds: boxes.flatMap((box) => energyOf(box, ({ seconds }) => seconds)),
     ...costSamples({ nowMs, lifetime, boxes, spent, versions }),
     ...keySamples({ nowMs, keyCells, keys, versions }),
+    concern: concerns.map(concernSample),
     buildInfo: [{ labels: [version], value: 1 }],
   };
   return KEYS.map((key) => ({ family: METRICS[key], samples: samples[key] }));
 }
+
+const concernSample = ({ code, severity, subject }: Concern): Sample => ({
+  labels: [
+    code,
+    severity,
+    "box" in subject ? subject.box : "",
+    "index" in subject ? String(subject.index) : "",
+    "model" in subject ? subject.model : "",
+    "store" in subject ? subject.store : "",
+  ],
+  value: 1,
+});
 
 /** Sums the cells of each box over all models. Requests that reached no box have no tunnel. */
 const byBox = (cells: readonly KeyedCell[]): { box: string; cell: Cell }[] =>

@@ -72,7 +72,7 @@ const ROWS: [concern: Concern, expected: string][] = [
       subject: { kind: "model", box: "atlas", model: "big" },
       params: { cpu_share: 0.25, cpu_bytes: 2 * 1_024 ** 3 },
     },
-    "warn big on atlas runs 25 % on the CPU (2 GiB) -> #/models",
+    "warn big on atlas runs 25 % on the CPU: the GPU is 2 GiB short. Shorten its context, or use a smaller quantization -> #/models",
   ],
   [
     {

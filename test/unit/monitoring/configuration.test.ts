@@ -28,7 +28,7 @@ test("the scrape job for Cloudflare differs only in host, https and a key that i
   });
 });
 
-test("the rules contain the documented three alerts, and those for boxes, stores and models", () => {
+test("the rules contain the documented three alerts, and those for boxes, stores, models and GPUs", () => {
   expect(
     Object.fromEntries(
       alertRules().map(({ alert, for: wait, labels }) => [alert, `${wait}, ${labels.severity}`]),
@@ -43,5 +43,8 @@ test("the rules contain the documented three alerts, and those for boxes, stores
     GpuLost: "2m, critical",
     GpuHot: "5m, warning",
     ModelOnCpu: "5m, warning",
+    AgentOutdated: "60m, warning",
+    DiskShort: "60m, warning",
+    GpuBypassed: "5m, warning",
   });
 });

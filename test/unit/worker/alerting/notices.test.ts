@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { NewTarget, type TargetKind } from "../../../../protocol/api/notifications.ts";
-import type { Severity } from "../../../../protocol/concerns.ts";
+import type { Severity } from "../../../../protocol/concerns/definition.ts";
 import { addressOf } from "../../../../worker/alerting/address.ts";
 import type { Incident } from "../../../../worker/alerting/incidents.ts";
 import { messageOf } from "../../../../worker/alerting/message.ts";

@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import type { LiveBox } from "../../../../protocol/api/live.ts";
+import { VERSION } from "../../../../worker/version.ts";
 import { boxOf, gpuOf } from "../../dashboard/live.ts";
-import { HOUR_MS, summariesWith } from "./concerns-scene.ts";
+import { HOUR_MS, NOW, summariesWith } from "./concerns-scene.ts";
 
 const modelOf = (share: number | null): LiveBox["loaded"][number] => ({
   name: "big",
@@ -30,8 +31,8 @@ const systemOf = (usedPercent: number | null): LiveBox["system"] => ({
   memory_total_bytes: 64e9,
   memory_used_bytes: 8e9,
   disk_path: "/",
-  disk_total_bytes: 1_000,
-  disk_used_bytes: usedPercent === null ? null : 10 * usedPercent,
+  disk_total_bytes: 1e12,
+  disk_used_bytes: usedPercent === null ? null : 1e10 * usedPercent,
   in_flight: 0,
   queued: 0,
 });
@@ -106,7 +107,9 @@ const BOXES: [name: string, box: Partial<LiveBox>, expected: string[]][] = [
   [
     "runs a model partly on the CPU",
     { loaded: [modelOf(0.75)] },
-    ["warning model_on_cpu: big on atlas runs 25 % on the CPU (2 GB)"],
+    [
+      "warning model_on_cpu: big on atlas runs 25 % on the CPU: the GPU is 2 GB short. Shorten its context, or use a smaller quantization",
+    ],
   ],
   ["runs a model on the GPU", { loaded: [modelOf(1), modelOf(null)] }, []],
   ["has a disk that is 90 % full", { system: systemOf(90) }, []],
@@ -155,8 +158,74 @@ const BOXES: [name: string, box: Partial<LiveBox>, expected: string[]][] = [
     ],
   ],
   ["has an agent that does not report losses", { lost: null }, []],
+  [
+    "runs an older agent than the edge",
+    { agent_version: "0.0.9" },
+    [
+      `warning agent_outdated: Box atlas runs agent 0.0.9, older than ${VERSION} of the edge: update it on the page Boxes`,
+    ],
+  ],
+  [
+    "runs a candidate of the edge's release",
+    { agent_version: `${VERSION}-rc.1` },
+    [
+      `warning agent_outdated: Box atlas runs agent ${VERSION}-rc.1, older than ${VERSION} of the edge: update it on the page Boxes`,
+    ],
+  ],
+  ["runs a newer agent than the edge", { agent_version: "99.0.0" }, []],
+  [
+    "is down, and ran an older agent",
+    { state: "down", last_seen: null, agent_version: "0.0.9" },
+    ["critical box_down: Box atlas is down"],
+  ],
 ];
 
 test.each(BOXES)("a box that %s", (_name, box, expected) => {
   expect(summariesWith({ boxes: [boxOf(box)] })).toEqual(expected);
+});
+
+/** A disk of 1 TB, with a model of 300 GB. */
+const DISKS: [name: string, usedPercent: number | null, size: number | null, expected: string[]][] =
+  [
+    ["has room for its largest model", 70, 300e9, []],
+    [
+      "has no room for its largest model",
+      71,
+      300e9,
+      [
+        "warning disk_short: Box atlas has 290 GB of disk left, too little for another model like big:70b (300 GB) or its update: delete models",
+      ],
+    ],
+    ["is almost full, which is a concern of its own", 92, 300e9, ["disk_filling"]],
+    ["has no model of known size", 99.9, null, ["disk_filling"]],
+    ["is of unknown use", null, 300e9, []],
+  ];
+
+test.each(DISKS)("a disk that %s", (_name, usedPercent, size, expected) => {
+  const found = summariesWith({
+    boxes: [boxOf({ system: systemOf(usedPercent) })],
+    largest: size === null ? [] : [{ box: "atlas", name: "big:70b", size_bytes: size }],
+  });
+  const codes = found.map((line) => (line.includes("disk_filling") ? "disk_filling" : line));
+  expect(codes).toEqual(expected);
+});
+
+test("a GPU that is busy for nobody is a concern after two minutes", () => {
+  const bypassed = (seconds: number, utilization_percent = 87, model: string | null = null) =>
+    summariesWith({
+      bypassed: [
+        {
+          ...{ box: "atlas", gpu: 0, since_ms: NOW - 1_000 * seconds },
+          ...{ utilization_percent, samples: 12, model },
+        },
+      ],
+    });
+  expect(bypassed(119)).toEqual([]);
+  expect(bypassed(120)).toEqual([
+    "warning gpu_bypassed: GPU 0 of atlas has been 87 % busy since 2026-11-24T11:58:00.000Z with nothing in flight: another program uses it, or Ollama is called directly",
+  ]);
+  expect(bypassed(120, 87, "llama3.2:latest")).toEqual([
+    "warning gpu_bypassed: GPU 0 of atlas has been 87 % busy since 2026-11-24T11:58:00.000Z with nothing in flight: llama3.2:latest is called past the edge and the agent",
+  ]);
+  expect(bypassed(120, 30)).toEqual([]);
 });

@@ -16,6 +16,8 @@ export const concernsWith = (observed: Partial<Observed>): Concern[] =>
     stores: [],
     repositoryError: null,
     untrusted: [],
+    largest: [],
+    bypassed: [],
     nowMs: NOW,
     ...observed,
   });

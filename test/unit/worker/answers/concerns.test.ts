@@ -165,12 +165,12 @@ describe("the status of /api/health", () => {
     );
     expect(codes).toEqual([
       "no_box",
+      "recording_off",
       "box_down",
       "ollama_unreachable",
       "clock_skew",
       "records_lost",
       "gpu_lost",
-      "recording_off",
       "store_failing",
       "store_not_cleared",
       "records_dropped",

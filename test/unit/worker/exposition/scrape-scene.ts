@@ -36,6 +36,7 @@ export function parts(): ScrapeParts {
     versions: [],
     keyCells: [],
     keys: [],
+    concerns: [],
   };
 }
 
