@@ -119,6 +119,7 @@ export class Agent {
       onPoll: (inventory) => {
         turns.patience.answered();
         turns.phases.listed(inventory, Date.now(), now());
+        turns.fit.listed(inventory.loaded);
         this.#own.keeper.tick();
       },
     });

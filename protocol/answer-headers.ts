@@ -17,6 +17,10 @@ const TYPES = new Set([
 /** A browser saves this type as a file and never shows it. */
 const ANY_OTHER_TYPE = "application/octet-stream";
 
+/** The agent sends it if the prompt probably does not fit into the context. Its only value is `likely`. */
+export const TRUNCATED_HEADER = "x-prompt-truncated";
+export const LIKELY = "likely";
+
 /** Seconds or a date. */
 const RETRY_AFTER = /^[\w ,:]{1,40}$/;
 const LENGTH = /^\d{1,15}$/;
@@ -35,6 +39,7 @@ export function passedHeaders(headers: Headers): Headers {
   if (type !== undefined) passed.push(["content-type", passedType(type)]);
   if (length !== undefined && LENGTH.test(length)) passed.push(["content-length", length]);
   if (retry !== undefined && RETRY_AFTER.test(retry)) passed.push(["retry-after", retry]);
+  if (first(TRUNCATED_HEADER) === LIKELY) passed.push([TRUNCATED_HEADER, LIKELY]);
   return passed;
 }
 

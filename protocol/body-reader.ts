@@ -7,6 +7,7 @@
  *   Ollama recognises them by their type, such as `web_search_20250305`, and calls ollama.com with the
  *   owner's key, also for a local model. Other tools are run by the caller. Each `type` of a tool counts.
  * - Whether the caller requests the usage of an OpenAI stream.
+ * - The length of everything that Ollama puts into the prompt, and the context that the caller requests.
  */
 import { bodyPlace } from "./body-policy.ts";
 import { fieldsOf, type JsonPlace } from "./json-places.ts";
@@ -27,6 +28,11 @@ export type ReadBody = {
   /** The beginning of its type. */
   serverTool: string | null;
   includeUsage: { from: number; to: number } | null;
+  /**
+   * UTF-16 code units of the texts of the whole prompt: messages of all roles, the system prompt and the
+   * tools. Images and tokens are left out, so it is a lower bound.
+   */
+  promptChars: number;
 };
 
 const NO_PROMPT: PromptTexts = { texts: [], restChars: 0 };
@@ -39,6 +45,7 @@ class Reader implements Omit<ReadBody, "scan"> {
   prompt = NO_PROMPT;
   serverTool: string | null = null;
   includeUsage: ReadBody["includeUsage"] = null;
+  promptChars = 0;
   /** Texts of the list that is being read, or of the parts of the message. */
   texts: JsonSlice[] = [];
   textChars = 0;
@@ -55,9 +62,11 @@ class Reader implements Omit<ReadBody, "scan"> {
     this.bytes = bytes;
   }
 
-  /** Ends the list, and returns its texts. */
+  /** Ends the list, and returns its texts. All of them are parts of the prompt. */
   taken(): PromptTexts {
     const prompt = { texts: this.texts, restChars: this.restChars };
+    for (const { chars } of this.texts) this.promptChars += chars;
+    this.promptChars += this.restChars;
     this.texts = [];
     this.textChars = 0;
     this.restChars = 0;
@@ -148,10 +157,18 @@ const MESSAGES: Place = {
 const TEXT_OR_MESSAGES: Place = {
   items: MESSAGE,
   found: (into, from, to, chars) => {
+    if (isString(into, from)) into.promptChars += chars;
     into.prompt = isString(into, from)
       ? { texts: [{ from, to, chars }], restChars: 0 }
       : into.lastMessage;
     into.lastMessage = NO_PROMPT;
+  },
+};
+
+/** Tools that are a part of the prompt, whatever they are. */
+const LENGTH: Place = {
+  found: (into, from, to) => {
+    into.promptChars += to - from;
   },
 };
 
@@ -167,6 +184,14 @@ const TOOLS: Place = {
       },
     }),
   },
+  ...LENGTH,
+};
+
+/** The system prompt as a text. */
+const SYSTEM: Place = {
+  found: (into, from, _to, chars) => {
+    if (isString(into, from)) into.promptChars += chars;
+  },
 };
 
 const OPTIONS: Place = {
@@ -181,15 +206,15 @@ const OPTIONS: Place = {
 
 const OPENAI = { stream_options: OPTIONS };
 const PLACES: ReadonlyMap<string, Place> = new Map([
-  ["/api/generate", bodyPlace({ prompt: TEXTS })],
-  ["/api/chat", bodyPlace({ messages: MESSAGES })],
+  ["/api/generate", bodyPlace({ prompt: TEXTS, system: SYSTEM })],
+  ["/api/chat", bodyPlace({ messages: MESSAGES, tools: LENGTH })],
   ["/api/embed", bodyPlace({ input: TEXTS })],
   ["/api/embeddings", bodyPlace({ prompt: TEXTS })],
-  ["/v1/chat/completions", bodyPlace({ ...OPENAI, messages: MESSAGES })],
+  ["/v1/chat/completions", bodyPlace({ ...OPENAI, messages: MESSAGES, tools: LENGTH })],
   ["/v1/completions", bodyPlace({ ...OPENAI, prompt: TEXTS })],
   ["/v1/embeddings", bodyPlace({ input: TEXTS })],
-  ["/v1/responses", bodyPlace({ input: TEXT_OR_MESSAGES, tools: TOOLS })],
-  ["/v1/messages", bodyPlace({ messages: MESSAGES, tools: TOOLS })],
+  ["/v1/responses", bodyPlace({ input: TEXT_OR_MESSAGES, tools: TOOLS, instructions: SYSTEM })],
+  ["/v1/messages", bodyPlace({ messages: MESSAGES, tools: TOOLS, system: SYSTEM })],
   ["/v1/images/generations", bodyPlace({ prompt: TEXTS })],
   ["/v1/images/edits", bodyPlace({ prompt: TEXTS })],
 ]);
@@ -198,6 +223,6 @@ const OTHERS = bodyPlace({});
 export function readBodyOf(endpoint: string, bytes: Uint8Array): ReadBody {
   const reader = new Reader(bytes);
   const scan = scanJson(bytes, PLACES.get(endpoint) ?? OTHERS, reader);
-  const { prompt, serverTool, includeUsage } = reader;
-  return { scan, prompt: scan.ok ? prompt : NO_PROMPT, serverTool, includeUsage };
+  const { prompt, serverTool, includeUsage, promptChars } = reader;
+  return { scan, prompt: scan.ok ? prompt : NO_PROMPT, serverTool, includeUsage, promptChars };
 }

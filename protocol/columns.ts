@@ -147,6 +147,13 @@ export const REQUEST_COLUMNS = {
     nullable: true,
     comment: "boxes that had the request before, each with a reason and a time",
   },
+  prompt_chars: { type: "count", nullable: true, comment: "length of the texts of the prompt" },
+  context_length: { type: "count", nullable: true, comment: "tokens of context of the model" },
+  prompt_truncated: {
+    type: "boolean",
+    nullable: true,
+    comment: "true: a part of the prompt did not fit and was left out",
+  },
   key_name: { type: "label", nullable: true, comment: "name of the key at that time" },
   end_user: { type: "text", nullable: true, comment: "user that the caller named" },
   session_id: { type: "text", nullable: true, comment: "X-Session-Id of the caller" },

@@ -14,7 +14,7 @@ const METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE";
 const SENDABLE =
   /^(accept|authorization|content-type|idempotency-key|user-agent|(x|openai|anthropic)-[a-z0-9-]+)$/;
 const READABLE =
-  "x-request-id, x-failed-at, x-box, x-route-reason, x-clamped, retry-after, " +
+  "x-request-id, x-failed-at, x-box, x-route-reason, x-prompt-truncated, x-clamped, retry-after, " +
   "x-queue-position, x-queue-eta-ms, x-queue-waited-ms, " +
   "x-ratelimit-limit, x-ratelimit-remaining, x-ratelimit-reset";
 /** How long a browser may cache the answer to a preflight, in seconds. */

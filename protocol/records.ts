@@ -6,6 +6,7 @@
  */
 import * as z from "zod";
 import { BOX_NAME, ERROR_CHARS_MAX, PROMPT_CHARS_MAX, RESPONSE_CHARS_MAX } from "./limits.ts";
+import { NO_PROMPT_FIT, PROMPT_FIT_FIELDS } from "./prompt-fit.ts";
 import { ROUTE_FIELDS, UNROUTED } from "./route.ts";
 import { CALLER_FIELDS } from "./tags.ts";
 
@@ -167,6 +168,7 @@ export const RequestRecord = z.object({
    */
   simulated: z.boolean().nullable().default(null),
   ...ROUTE_FIELDS,
+  ...PROMPT_FIT_FIELDS,
   ...CALLER_FIELDS,
 });
 export type RequestRecord = z.infer<typeof RequestRecord>;
@@ -211,6 +213,7 @@ export const UNMEASURED = {
   simulated: null,
   key_name: null,
   ...UNROUTED,
+  ...NO_PROMPT_FIT,
 } satisfies Partial<RequestRecord>;
 
 const reading = z.number().nullable();

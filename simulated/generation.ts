@@ -5,7 +5,7 @@
 import { setTimeout as sleep, setImmediate as turn } from "node:timers/promises";
 import { exampleOf } from "./examples.ts";
 import { TEXT_MARK } from "./marks.ts";
-import type { SimulatedModel } from "./models.ts";
+import { contextOf, type SimulatedModel } from "./models.ts";
 import type { Runner } from "./runner.ts";
 import { countOf, randomOf, textHash, thoughts, tokens } from "./text.ts";
 
@@ -26,6 +26,8 @@ export type PromptCall = {
   format: unknown;
   /** The exact number of tokens; null for as many as the answer takes. */
   maxTokens: number | null;
+  /** `num_ctx` of the call; absent or null for the default of the model. */
+  context?: number | null;
   keepMs: number;
 };
 
@@ -71,7 +73,8 @@ export async function* generate(
   const loaded = now();
   const slot = await runner.acquire(model, call.keepMs, signal);
   const prefillStart = now();
-  const promptTokens = promptTokensOf(call);
+  // As Ollama cuts a text: the rest fills the context exactly.
+  const promptTokens = Math.min(promptTokensOf(call), call.context ?? contextOf(model));
   const prefillMs = (promptTokens * tokenMs * model.pace) / PREFILL_SPEEDUP;
   let isEvaluated = false;
   try {

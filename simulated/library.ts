@@ -1,7 +1,7 @@
 /** The models on the simulated disk, and the formats in which Ollama returns them. */
 import { withTag } from "../protocol/inventory.ts";
 import { goTime } from "./go-json.ts";
-import { modelNamed, type SimulatedModel } from "./models.ts";
+import { contextOf, modelNamed, type SimulatedModel } from "./models.ts";
 
 export class SimulatedLibrary {
   readonly #models = new Map<string, SimulatedModel>();
@@ -66,7 +66,7 @@ export const psOf = (model: SimulatedModel, expiresAt: Date) => ({
   details: detailsOf(model),
   expires_at: goTime(expiresAt),
   size_vram: vramOf(model),
-  context_length: Math.min(model.contextLength, 32_768),
+  context_length: contextOf(model),
 });
 
 /** Bytes in GPU memory: the weights, plus a fifth for the cache and buffers. */

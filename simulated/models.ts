@@ -57,6 +57,10 @@ const CATALOGUE: Entry[] = [
 const MODIFIED_AT = new Date("2026-09-14T08:21:07.412Z");
 const GENERIC: Entry = ["", 1.2, "llama", "1.2B", 8_192, 2_048, 0.8, ["completion", "tools"]];
 
+/** Returns the context that a model is loaded with, unless a call requests another one. */
+export const contextOf = ({ contextLength }: SimulatedModel): number =>
+  Math.min(contextLength, 32_768);
+
 /** Returns the model of this name. A name without a tag means `:latest`, as in Ollama. */
 export function modelNamed(name: string, modifiedAt = MODIFIED_AT): SimulatedModel {
   const full = withTag(name);

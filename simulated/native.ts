@@ -12,7 +12,11 @@ import { keepAliveMs } from "./keep-alive.ts";
 import { MARKED } from "./marks.ts";
 import { textHash } from "./text.ts";
 
-const Options = z.looseObject({ num_predict: z.number().nullish(), seed: z.number().nullish() });
+const Options = z.looseObject({
+  num_ctx: z.number().nullish(),
+  num_predict: z.number().nullish(),
+  seed: z.number().nullish(),
+});
 const common = {
   model: z.string().default(""),
   stream: z.boolean().default(true),
@@ -122,6 +126,7 @@ function callOf({ model, think, format, keep_alive, options }: Common): PromptCa
     think: think === undefined ? null : think !== false,
     format,
     maxTokens: wanted > 0 ? wanted : null,
+    context: options.num_ctx ?? null,
     keepMs,
   };
 }

@@ -5,6 +5,7 @@
  * Does not know where the request came from: both a stream of the tunnel and a call to the local
  * listener are measured requests. `measurement.ts` is the part that measures and records.
  */
+import { LIKELY, TRUNCATED_HEADER } from "../../protocol/answer-headers.ts";
 import { type ReadBody, readBodyOf } from "../../protocol/body-reader.ts";
 import { CLOSED_REQUEST } from "../../protocol/failures.ts";
 import { NO_PAYLOAD } from "../../protocol/frames.ts";
@@ -182,12 +183,11 @@ export class MeasuredRequest {
         const type = answerHeaders.find(([name]) => name === "content-type")?.[1] ?? null;
         this.#measurement?.head(status, type);
         // Removing the usage changes the length.
-        handler.onHead(
-          status,
-          local?.hideUsage
-            ? answerHeaders.filter(([name]) => name !== "content-length")
-            : answerHeaders,
-        );
+        const kept = local?.hideUsage
+          ? answerHeaders.filter(([name]) => name !== "content-length")
+          : answerHeaders;
+        const isTooLong = status === 200 && this.#measurement?.isTooLong === true;
+        handler.onHead(status, isTooLong ? [...kept, [TRUNCATED_HEADER, LIKELY]] : kept);
       },
       onData: (chunk) => pass(this.#measurement?.data(chunk) ?? chunk),
       onEnd: () => {

@@ -6,6 +6,7 @@ import type { ReadBody } from "../../protocol/body-reader.ts";
 import { withoutText } from "../../protocol/kept-text.ts";
 import { ERROR_CHARS_MAX } from "../../protocol/limits.ts";
 import { factsOf, type Open } from "../../protocol/messages.ts";
+import { NO_PROMPT_FIT } from "../../protocol/prompt-fit.ts";
 import {
   cut,
   type FailedAt,
@@ -17,6 +18,7 @@ import { UNROUTED } from "../../protocol/route.ts";
 import { isInference, makesVectors } from "../../protocol/routes.ts";
 import type { InferredPhases } from "../infer/infer-phases.ts";
 import type { FinishedAnswer } from "../infer/phase-inference.ts";
+import { type SentPrompt, sentPromptOf } from "../infer/prompt-fit.ts";
 import type { EnergyMeter } from "../measure/energy.ts";
 import { type LocalBody, localBodyOf } from "../measure/local-body.ts";
 import { type Measured, type Meter, meterOf } from "../measure/meter.ts";
@@ -70,6 +72,7 @@ export class Measurement {
   readonly #shell: MeasurementShell;
   #prompt: string | null = null;
   #hasContent = false;
+  #sentPrompt: SentPrompt | null = null;
   /** Ollama unloads the model afterwards. */
   #unloads = false;
   #wasPaused = false;
@@ -104,6 +107,9 @@ export class Measurement {
     const local = localBodyOf(endpoint, stream, body, read);
     this.#prompt = keep_text ? local.prompt : null;
     this.#unloads = unloadsAfter(body, read);
+    const { model } = this.#open;
+    if (model !== null && isInference(endpoint) && !makesVectors(endpoint))
+      this.#sentPrompt = sentPromptOf(model, body, read);
     spool.begin({
       request_id: this.#id,
       box,
@@ -141,6 +147,11 @@ export class Measurement {
     if (status === 200 && isInference(endpoint) && model !== null && !this.#unloads)
       this.#shell.memory.answers(model);
     this.#meter?.head(status, contentType, this.#shell.now());
+  }
+
+  /** The prompt probably does not fit into the context of the model. */
+  get isTooLong(): boolean {
+    return this.#sentPrompt !== null && this.#shell.fit.isTooLong(this.#sentPrompt);
   }
 
   /** Measures a part of the answer. Returns the part of it that is for the caller. */
@@ -226,6 +237,7 @@ export class Measurement {
       ...factsOf(this.#id, this.#open),
       ...measured,
       ...this.#phases(figures),
+      ...this.#fit(figures),
       response: this.#stopped === null ? measured.response : this.#stopped.response,
       box,
       status,
@@ -250,6 +262,12 @@ export class Measurement {
     };
     const keepsText = this.#open.keep_text && !forbidsText();
     spool.finish(keepsText ? record : withoutText(record));
+  }
+
+  #fit({ prompt_tokens }: Pick<Measured, "prompt_tokens">) {
+    return this.#sentPrompt === null
+      ? NO_PROMPT_FIT
+      : this.#shell.fit.finished(this.#sentPrompt, prompt_tokens);
   }
 
   /** Returns the phases that Ollama reported, or those that can be inferred. */

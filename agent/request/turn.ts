@@ -3,6 +3,7 @@ import type { Open } from "../../protocol/messages.ts";
 import type { RequestRecord } from "../../protocol/records.ts";
 import { isInference } from "../../protocol/routes.ts";
 import { PhaseInference } from "../infer/phase-inference.ts";
+import { PromptFit } from "../infer/prompt-fit.ts";
 import type { Measured } from "../measure/meter.ts";
 import type { QueuePlace } from "../queue/fair-queue.ts";
 import { RequestQueue, type Shown } from "../queue/request-queue.ts";
@@ -18,6 +19,7 @@ export type OllamaTurns = {
   memory: MemoryNews;
   silence: Silence;
   patience: OllamaPatience;
+  fit: PromptFit;
 };
 
 /** @param parallel  `OLLAMA_NUM_PARALLEL`; null if unknown */
@@ -29,6 +31,7 @@ export function turnsOf(parallel: number | null): OllamaTurns {
     memory: new MemoryNews(),
     silence: new Silence(),
     patience: new OllamaPatience(),
+    fit: new PromptFit(),
   };
 }
 

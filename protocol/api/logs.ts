@@ -66,6 +66,17 @@ export const LogEntry = z
       .describe(
         "the boxes that had the request before box, each with the reason for which it moved on and the time there: atlas:ollama_unreachable:12ms,basil:no_answer:4000ms. null: none had",
       ),
+    prompt_chars: RequestRecord.shape.prompt_chars
+      .unwrap()
+      .describe("length of the texts of the whole prompt, in UTF-16 code units; null if unknown"),
+    context_length: RequestRecord.shape.context_length
+      .unwrap()
+      .describe("tokens of context that the model had for the request; null if unknown"),
+    prompt_truncated: RequestRecord.shape.prompt_truncated
+      .unwrap()
+      .describe(
+        "true: a part of the prompt did not fit into the context and Ollama left it out, by its lengths; null if unknown",
+      ),
     key_name: RequestRecord.shape.key_name
       .unwrap()
       .describe("the name of the key when the call was recorded; null without a key"),

@@ -1,5 +1,6 @@
 /** The phases of calls to APIs that report no durations, against what the box really did. */
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { LIKELY, TRUNCATED_HEADER } from "../../protocol/answer-headers.ts";
 import type { LogEntry } from "../../protocol/api/logs.ts";
 import { type SimulatedOllama, startSimulatedOllama } from "../../simulated/ollama.ts";
 import { eventually, TestStack } from "../support/stack.ts";
@@ -68,3 +69,26 @@ test.each(["/v1/chat/completions", "/v1/responses", "/ollama/v1/messages"])(
     expect(decode_ms).toBeLessThanOrEqual(latency_ms - (ttft_ms ?? 0));
   },
 );
+
+test("names a prompt that did not fit into the context, on the record and where it can before the answer", async () => {
+  const chat = async (words: number) => {
+    const answer = await fetch(`${stack.url}/ollama/api/chat`, {
+      method: "POST",
+      body: JSON.stringify({
+        ...{ model: MODEL, options: { num_ctx: 64, num_predict: 1 } },
+        messages: [{ role: "user", content: "sea ".repeat(words) }],
+      }),
+    });
+    await answer.text();
+    const header = answer.headers.get(TRUNCATED_HEADER);
+    return { header, record: await stack.record(answer.headers.get("x-request-id")) };
+  };
+  const context_length = 64;
+  const fits = { prompt_chars: 40, context_length, prompt_truncated: false };
+  expect(await chat(10)).toMatchObject({ header: null, record: fits });
+  // Words of four characters may be tokens of six: only the count of Ollama shows it.
+  const cut = { prompt_chars: 320, context_length, prompt_truncated: true, prompt_tokens: 64 };
+  expect(await chat(80)).toMatchObject({ header: null, record: cut });
+  const record = { prompt_chars: 1_600, prompt_truncated: true };
+  expect(await chat(400)).toMatchObject({ header: LIKELY, record });
+});

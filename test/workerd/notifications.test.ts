@@ -79,13 +79,21 @@ const FAULTS: [code: ConcernCode, fault: Fault][] = [
   [
     "gpu_hot",
     reading(({ gpu }) => ({
-      gpu: { ...gpu, samples: [gpuOf("atlas", Date.now(), { temperature_c: 92 })] },
+      gpu: {
+        ...gpu,
+        samples: [gpuOf("atlas", Date.now(), { utilization_percent: 3, temperature_c: 92 })],
+      },
     })),
   ],
   [
     "gpu_throttled",
     reading(({ gpu }) => ({
-      gpu: { ...gpu, samples: [gpuOf("atlas", Date.now(), { throttle_reasons: ["hw_slowdown"] })] },
+      gpu: {
+        ...gpu,
+        samples: [
+          gpuOf("atlas", Date.now(), { utilization_percent: 3, throttle_reasons: ["hw_slowdown"] }),
+        ],
+      },
     })),
   ],
   [
