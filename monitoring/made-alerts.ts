@@ -5,7 +5,7 @@
 import { CONCERN_CODES, CONCERNS, type ConcernCode } from "../protocol/concerns.ts";
 import { type Alert, lasting, UNLESS_SIMULATED } from "./alert.ts";
 
-/** The concerns whose definition says what to do. */
+/** The concerns whose definition contains advice. */
 type MadeCode = {
   [Code in ConcernCode]: (typeof CONCERNS)[Code] extends { advice: string } ? Code : never;
 }[ConcernCode];

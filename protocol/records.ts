@@ -68,10 +68,7 @@ export const BoxName = z
  */
 export const RequestRecord = z.object({
   request_id: z.uuid(),
-  /**
-   * When the edge, or the agent's own listener, accepted the request, ISO 8601 UTC with
-   * milliseconds.
-   */
+  /** When the edge, or an agent's own listener, accepted it: ISO 8601 in UTC, with milliseconds. */
   started_at: z.iso.datetime({ precision: 3 }),
   /** The box that served it; null if none was reached. */
   box: BoxName.nullable(),

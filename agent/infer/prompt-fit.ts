@@ -28,7 +28,7 @@ const MORE = 1.25;
 const LEARNED_CHARS_MIN = 400;
 const LEARNED_MIN = 5;
 const LEARNED_MAX = 32;
-/** Of what must have been sent, Ollama read less than this part. */
+/** If Ollama read less than this part of a prompt, the rest was left out. */
 const READ_PART = 0.8;
 /** Models whose texts are remembered. */
 const MODELS_MAX = 200;

@@ -7,13 +7,7 @@ import { withoutText } from "../../protocol/kept-text.ts";
 import { ERROR_CHARS_MAX } from "../../protocol/limits.ts";
 import { factsOf, type Open } from "../../protocol/messages.ts";
 import { NO_PROMPT_FIT } from "../../protocol/prompt-fit.ts";
-import {
-  cut,
-  type FailedAt,
-  type ReportedRecord,
-  type Status,
-  UNMEASURED,
-} from "../../protocol/records.ts";
+import { cut, type ReportedRecord, UNMEASURED } from "../../protocol/records.ts";
 import { UNROUTED } from "../../protocol/route.ts";
 import { isInference, makesVectors } from "../../protocol/routes.ts";
 import type { InferredPhases } from "../infer/infer-phases.ts";
@@ -26,6 +20,7 @@ import { type AnswerPace, answerPaceOf, NO_ANSWER_PACE } from "../measure/pace.t
 import { type PhasesMs, roundMs } from "../measure/phases.ts";
 import type { NotedRequest } from "../spool/lines.ts";
 import type { Spool } from "../spool/spool.ts";
+import type { ArrivalTimes, RequestEnding } from "./measured-times.ts";
 import { unloadsAfter } from "./memory-news.ts";
 import { type OllamaTurns, shownBy } from "./turn.ts";
 
@@ -40,29 +35,6 @@ export type MeasurementShell = OllamaTurns & {
   forbidsText: () => boolean;
   /** Monotonic milliseconds. */
   now: () => number;
-};
-
-/** The arrival of a request on this box. */
-export type ArrivalTimes = {
-  /** Monotonic ms. */
-  atMs: number;
-  /**
-   * Round trip of the tunnel at that time, ms; null if unknown, or if it did not use the tunnel.
-   */
-  tunnelMs: number | null;
-  /** The edge, the listener of this agent, its bench, or its pins. */
-  source: "edge" | "listener" | "bench" | "system";
-};
-
-/** The end of a request, as its record shows it. */
-export type RequestEnding = {
-  status: Status;
-  /** The status sent to the caller. */
-  httpStatus: number;
-  failedAt: FailedAt | null;
-  message: string | null;
-  /** Number of times the tunnel was resumed during the request. */
-  resumed: number;
 };
 
 export class Measurement {

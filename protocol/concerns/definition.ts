@@ -21,7 +21,7 @@ export type Definition = {
   /** The alert in `monitoring/prometheus_rules.yml` that covers it; null with a comment that gives the reason. */
   alert: string | null;
   /**
-   * What to do about it, as a sentence. If given, the alert is made from this definition and
+   * Advice, as a sentence. If given, the alert is made from this definition and
    * `ollama_concern`; otherwise `monitoring/alerts.ts` writes it from metrics of its own.
    */
   advice?: string;

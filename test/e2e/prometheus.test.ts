@@ -29,6 +29,7 @@ const programs = isMissing ? { prometheus: "", promtool: "" } : found;
 /** Families without a sample here, and the reason. */
 const EMPTY_HERE: Record<string, string> = {
   [METRICS.untrusted.name]: "no agent invented a record",
+  [METRICS.concern.name]: "nothing is wrong",
   ...Object.fromEntries(
     Object.values(KEY_METRICS).map(({ name }) => [name, "an open edge has no keys"]),
   ),

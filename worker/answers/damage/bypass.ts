@@ -12,7 +12,7 @@ export type Bypassed = {
   /** Mean of the samples since then, and their number. */
   utilization_percent: number;
   samples: number;
-  /** Whose time in memory was extended meanwhile; null without one. */
+  /** The model that somebody called meanwhile: its time in memory was extended; null without one. */
   model: string | null;
 };
 
@@ -29,9 +29,9 @@ type Part = Pick<Readings, "in_flight" | "inventory"> & {
 
 /**
  * Returns the GPUs of a box that are busy for nobody, by its next readings.
- * @param known     those by the readings before
- * @param before    the readings before; null if there are none
- * @param endedMs   when a request of the box last ended, unix ms
+ * @param known    the result for the last readings
+ * @param before   the last readings; null before the first
+ * @param endedMs  when a request of the box last ended, unix ms
  */
 export function bypassedNext(
   known: readonly Bypassed[],
