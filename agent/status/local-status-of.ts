@@ -1,6 +1,6 @@
 /** Puts the status of a box together from the parts of its agent. */
 import { boxConcerns } from "../../protocol/box-concerns.ts";
-import type { Severity } from "../../protocol/concerns.ts";
+import type { Severity } from "../../protocol/concerns/definition.ts";
 import { gpuShareOf } from "../../protocol/inventory.ts";
 import { OPEN_REQUESTS_MAX } from "../../protocol/limits.ts";
 import type { AgentConfig } from "../config.ts";
