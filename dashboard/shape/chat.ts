@@ -6,6 +6,8 @@ export type Message = {
   thinking: string;
   /** Set on answers only, like the fields below. */
   model: string | null;
+  /** The id of its request, which has a record. */
+  id: string | null;
   box: string | null;
   tokens: number | null;
   /** Tokens per second since the first token; null if unknown. */
@@ -31,6 +33,7 @@ const BLANK = {
   content: "",
   thinking: "",
   model: null,
+  id: null,
   box: null,
   tokens: null,
   rate: null,
@@ -66,6 +69,30 @@ export function afterChatEvent(message: Message, event: ChatEvent, elapsedMs: nu
 export const promptMessages = (messages: readonly Message[]): { role: string; content: string }[] =>
   messages.filter(({ content }) => content !== "").map(({ role, content }) => ({ role, content }));
 
+/** The texts of the fields that are sent with each message. An empty one leaves it to the model. */
+export type ChatOptions = { system: string; temperature: string; maxTokens: string };
+
+/** Returns the body of `/api/chat`. Figures that are not valid are left out. */
+export function chatBody(
+  messages: readonly Message[],
+  model: string,
+  { system, temperature, maxTokens }: ChatOptions,
+): Record<string, unknown> {
+  const figure = (text: string, isValid: (value: number) => boolean) =>
+    text.trim() !== "" && isValid(Number(text)) ? Number(text) : undefined;
+  const heat = figure(temperature, (value) => value >= 0 && value <= 2);
+  const most = figure(maxTokens, (value) => Number.isInteger(value) && value > 0);
+  return {
+    messages: [
+      ...(system.trim() === "" ? [] : [{ role: "system", content: system }]),
+      ...promptMessages(messages),
+    ],
+    ...(model !== "" && { model }),
+    ...(heat !== undefined && { temperature: heat }),
+    ...(most !== undefined && { max_tokens: most }),
+  };
+}
+
 /**
  * Browsers store at least 5 MB per site. A conversation may use about half of that; its oldest
  * messages are dropped first.
@@ -98,6 +125,7 @@ export function messagesOf(value: unknown): Message[] {
         content: each.content,
         thinking: text(each.thinking) ?? "",
         model: text(each.model),
+        id: text(each.id),
         box: text(each.box),
         tokens: number(each.tokens),
         rate: number(each.rate),

@@ -20,8 +20,34 @@ test.concurrent("streams an answer with its model, box and token rate, and keeps
   expect(await viewer.accessibilityViolations()).toEqual([]);
   await page.reload();
   await page.locator(".message.assistant").waitFor();
+  const record = page.getByRole("link", { name: "Phases and cost" });
+  const id = new URLSearchParams((await record.getAttribute("href"))?.split("?")[1]).get("open");
+  await eventually(async () => {
+    const { logs } = Logs.parse(await (await fetch(`${edgeUrl()}/api/stats/logs?id=${id}`)).json());
+    return logs.length === 1;
+  });
   await page.getByRole("button", { name: "New chat" }).click();
   await page.getByText("Send a message to a model").waitFor();
+  expect(viewer.errors).toEqual([]);
+});
+
+test.concurrent("sends the system prompt and the parameters with each message", async ({
+  expect,
+}) => {
+  await using viewer = await Viewer.open("#/chat?model=llama3.2:latest");
+  const { page } = viewer;
+  await page.getByText("Parameters", { exact: true }).click();
+  await page.getByLabel("System prompt").fill("Be brief.");
+  await page.getByLabel("Most output tokens").fill("7");
+  expect(await viewer.accessibilityViolations()).toEqual([]);
+  const sent = page.waitForRequest("**/api/chat");
+  await page.getByRole("textbox", { name: "Message" }).fill("Hello");
+  await page.keyboard.press("Enter");
+  expect((await sent).postDataJSON()).toMatchObject({
+    messages: [{ role: "system", content: "Be brief." }, { role: "user" }],
+    max_tokens: 7,
+  });
+  await page.locator(".message-foot", { hasText: "7 tokens" }).waitFor();
   expect(viewer.errors).toEqual([]);
 });
 

@@ -6,7 +6,9 @@ import { useQuery } from "../../data/query.ts";
 import { CopyButton, Empty, Pill } from "../../parts/basics.tsx";
 import type { Message } from "../../shape/chat.ts";
 import { count, tokenRate } from "../../shape/format.ts";
+import { hashOf } from "../../shape/route.ts";
 import {
+  chatOptions,
   forgetConversation,
   isAnswering,
   messages,
@@ -74,6 +76,7 @@ export function ChatPage() {
             ))}
           </select>
         </label>
+        <ChatParameters />
         {all.length > 0 && (
           <button type="button" class="small" onClick={forgetConversation}>
             New chat
@@ -129,6 +132,9 @@ function Bubble({ message }: { message: Message }) {
         {message.box !== null && message.box !== "" && <span>on {message.box}</span>}
         {message.tokens !== null && <span>{count(message.tokens)} tokens</span>}
         {message.rate !== null && <b>{tokenRate(message.rate)}</b>}
+        {message.id !== null && state !== "streaming" && (
+          <a href={hashOf("requests", { open: message.id })}>Phases and cost</a>
+        )}
         {state === "stopped" && <Pill tone="quiet">stopped</Pill>}
         {state === "failed" && <Pill tone="bad">failed</Pill>}
         {state !== "streaming" && content !== "" && (
@@ -136,6 +142,50 @@ function Bubble({ message }: { message: Message }) {
         )}
       </p>
     </li>
+  );
+}
+
+/** The system prompt and the parameters of the next messages. */
+function ChatParameters() {
+  const options = chatOptions.value;
+  const set = (changes: Partial<typeof options>) => {
+    chatOptions.value = { ...options, ...changes };
+  };
+  return (
+    <details class="chat-options">
+      <summary>Parameters</summary>
+      <label>
+        System prompt
+        <textarea
+          rows={3}
+          value={options.system}
+          onInput={(event) => set({ system: event.currentTarget.value })}
+        />
+      </label>
+      <label>
+        Temperature
+        <input
+          type="number"
+          min={0}
+          max={2}
+          step={0.1}
+          placeholder="Default of the model"
+          value={options.temperature}
+          onInput={(event) => set({ temperature: event.currentTarget.value })}
+        />
+      </label>
+      <label>
+        Most output tokens
+        <input
+          type="number"
+          min={1}
+          step={1}
+          placeholder="No limit"
+          value={options.maxTokens}
+          onInput={(event) => set({ maxTokens: event.currentTarget.value })}
+        />
+      </label>
+    </details>
   );
 }
 

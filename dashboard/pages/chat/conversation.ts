@@ -8,10 +8,11 @@ import { jsonEvents } from "../../data/events.ts";
 import {
   afterChatEvent,
   type ChatEvent,
+  type ChatOptions,
+  chatBody,
   type Message,
   messagesOf,
   pendingAnswer,
-  promptMessages,
   trimmedToStorage,
   userMessage,
 } from "../../shape/chat.ts";
@@ -21,6 +22,8 @@ const NAME = "chat";
 const DRAW_MS = 80;
 
 export const messages = signal<Message[]>(messagesOf(stored()));
+/** Sent with each message. They last as long as the page. */
+export const chatOptions = signal<ChatOptions>({ system: "", temperature: "", maxTokens: "" });
 let current: AbortController | null = null;
 
 function stored(): unknown {
@@ -70,11 +73,12 @@ export async function sendMessage(
   current = controller;
   try {
     const response = await call("POST", "/api/chat", {
-      body: { messages: promptMessages(before), ...(model !== "" && { model }) },
+      body: chatBody(before, model, chatOptions.peek()),
       headers: { accept: "text/event-stream", ...(box !== "" && { "x-box": box }) },
       signal: controller.signal,
     });
-    show({ ...answer, box: response.headers.get("x-box") });
+    const { headers } = response;
+    show({ ...answer, id: headers.get("x-request-id"), box: headers.get("x-box") });
     let firstMs: number | null = null;
     for await (const event of jsonEvents<ChatEvent>(response)) {
       firstMs ??= performance.now();

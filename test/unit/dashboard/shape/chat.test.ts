@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import {
   afterChatEvent,
+  chatBody,
   messagesOf,
   pendingAnswer,
   promptMessages,
@@ -57,4 +58,22 @@ test("limits the stored conversation and drops invalid stored messages", () => {
     ]),
   ).toMatchObject([{ content: "hi", state: "done" }]);
   expect(messagesOf("{}")).toEqual([]);
+});
+
+test("sends the system prompt first, and leaves out parameters that are empty or not valid", () => {
+  const messages = [userMessage("Hello")];
+  const none = { system: " ", temperature: "", maxTokens: "" };
+  expect(chatBody(messages, "", none)).toEqual({ messages: [{ role: "user", content: "Hello" }] });
+  const some = { system: "Be brief.", temperature: "0", maxTokens: "64" };
+  expect(chatBody(messages, "m", some)).toEqual({
+    model: "m",
+    messages: [
+      { role: "system", content: "Be brief." },
+      { role: "user", content: "Hello" },
+    ],
+    temperature: 0,
+    max_tokens: 64,
+  });
+  const invalid = chatBody(messages, "m", { system: "", temperature: "3", maxTokens: "1.5" });
+  expect(Object.keys(invalid)).toEqual(["messages", "model"]);
 });
