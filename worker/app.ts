@@ -35,6 +35,7 @@ import { planningRoutes } from "./routes/planning.ts";
 import { repositoryRoutes } from "./routes/repository.ts";
 import { requestRoutes } from "./routes/requests.ts";
 import { sessionRoutes } from "./routes/session.ts";
+import { signInRoutes } from "./routes/sign-in.ts";
 import { statsRoutes } from "./routes/stats.ts";
 import { updateRoutes } from "./routes/updates.ts";
 
@@ -76,6 +77,7 @@ app.route("/", dataRoutes);
 app.route("/", costRoutes);
 app.route("/", keyRoutes);
 app.route("/", sessionRoutes);
+app.route("/", signInRoutes);
 app.route("/", auditRoutes);
 app.route("/", docsRoutes);
 app.route(

@@ -18,7 +18,7 @@ import { isOnLoopback, isOwnOrigin, mayCall } from "./origins.ts";
 import type { FoundKey, Principal } from "./principal.ts";
 import { keyOfSession, type NamedKey, newSession, senderOf, sessionOf } from "./session.ts";
 import type { Settings } from "./settings.ts";
-import { personOfSession, personWith, principalOfPerson, sessionOfPerson } from "./sign-in.ts";
+import { personOfSession, personWith, principalOfPerson, sessionOfToken } from "./sign-in.ts";
 import { withoutGuesses } from "./wrong-keys.ts";
 
 /** Finds a key that the edge made; null if it was deleted. */
@@ -112,9 +112,7 @@ export async function sessionFor(
     return { principal: await principalOf(request, settings, null, findKey), session: null };
   const { identity } = settings;
   if (identity !== null && isPersonToken(offered)) {
-    const person = await personWith(request, identity, offered);
-    const principal = principalOfPerson("identity", person, identity);
-    return { principal, session: await sessionOfPerson(person, settings, nowMs) };
+    return sessionOfToken(request, settings, offered, nowMs);
   }
   const key = await keyNamed(request, offered, settings);
   const principal = await principalWith("key", key, findKey);

@@ -51,8 +51,10 @@ export async function keyOfSession<Key extends NamedKey>(
 }
 
 /** Returns the session that a request carries; null without one. */
-export function sessionOf(request: Request): string | null {
-  const name = cookieName(request);
+export const sessionOf = (request: Request): string | null =>
+  cookieIn(request, cookieName(request));
+
+function cookieIn(request: Request, name: string): string | null {
   for (const pair of (request.headers.get("cookie") ?? "").split(";")) {
     const at = pair.indexOf("=");
     if (pair.slice(0, at).trim() === name) return pair.slice(at + 1).trim();
@@ -88,6 +90,28 @@ export function senderOf({ headers, url }: Request): "own_page" | "other_page" |
     site === null ? origin === new URL(url).origin : site === "same-origin" || site === "none";
   return isOwn ? "own_page" : "other_page";
 }
+
+/** The cookie of a sign-in that has begun. It comes back from the issuer, another site. */
+export const BEGUN_S = 600;
+
+/** @param value  null to delete it */
+export function begunCookieOf(request: Request, value: string | null): string {
+  const isSecure = new URL(request.url).protocol === "https:";
+  return [
+    `${begunCookieName(request)}=${value ?? ""}`,
+    "Path=/",
+    "HttpOnly",
+    "SameSite=Lax",
+    ...(isSecure ? ["Secure"] : []),
+    `Max-Age=${value === null ? 0 : BEGUN_S}`,
+  ].join("; ");
+}
+
+/** Returns the value of that cookie; null without one. */
+export const begunOf = (request: Request): string | null =>
+  cookieIn(request, begunCookieName(request));
+
+const begunCookieName = (request: Request): string => `${cookieName(request)}-begun`;
 
 /** Cookies ignore the port, so two local edges need two names. */
 function cookieName(request: Request): string {

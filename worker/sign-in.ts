@@ -70,7 +70,7 @@ const PERSON = "~";
 const Claimed = z.tuple([z.string().min(1), z.array(z.string())]);
 
 /** Begins a session. The cookie contains the name and groups of the person, signed. */
-export const sessionOfPerson = (
+const sessionOfPerson = (
   { name, groups }: Person,
   settings: Settings,
   nowMs: number,
@@ -79,6 +79,23 @@ export const sessionOfPerson = (
   if (named === undefined) throw new GatewayError({ reason: "keys_off" });
   return newSession(named, nowMs, PERSON_SESSION_MS);
 };
+
+/**
+ * Exchanges a token of the identity provider for a session.
+ * @throws {GatewayError} `token_refused`, `person_unknown`, `issuer_silent`, `sign_in_off`
+ */
+export async function sessionOfToken(
+  request: Request,
+  settings: Settings,
+  token: string,
+  nowMs: number,
+): Promise<{ principal: Principal; session: { value: string; expiresMs: number } }> {
+  const { identity } = settings;
+  if (identity === null) throw new GatewayError({ reason: "sign_in_off" });
+  const person = await personWith(request, identity, token);
+  const principal = principalOfPerson("identity", person, identity);
+  return { principal, session: await sessionOfPerson(person, settings, nowMs) };
+}
 
 /** Returns the person of a session; null if it is that of a key, has ended, or is not ours. */
 export async function personOfSession(

@@ -1,5 +1,6 @@
 /** The session of this browser: a cookie that script cannot read stands for the API key. */
 import { signal } from "@preact/signals";
+import { SIGN_IN_FAILED } from "../../protocol/sign-in.ts";
 import { type ApiFailure, callJson } from "./api.ts";
 import { loadSelf, self } from "./self.ts";
 
@@ -19,6 +20,22 @@ export const typedKey = signal<string | null>(null);
 export function lock({ code, message }: ApiFailure): void {
   typedKey.value = null;
   locked.value = code === "unauthorized" ? "" : message;
+}
+
+const SIGN_IN_FAILURES: Record<string, string> = {
+  identity_not_admitted: "You have no role here. Ask the owner of this edge to add you.",
+  identity_unchecked: "The identity provider does not answer. Try again.",
+  sign_in_expired: "The sign-in took too long, or began in another browser. Sign in again.",
+};
+
+/** Returns why a sign-in at the identity provider failed, and takes it out of the address; null if none did. */
+export function failedSignIn(): string | null {
+  const url = new URL(location.href);
+  const code = url.searchParams.get(SIGN_IN_FAILED);
+  if (code === null) return null;
+  url.searchParams.delete(SIGN_IN_FAILED);
+  history.replaceState(null, "", url);
+  return SIGN_IN_FAILURES[code] ?? "The identity provider did not sign you in. Try again.";
 }
 
 /** @throws {ApiFailure} if the key is not valid */

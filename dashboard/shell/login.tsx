@@ -1,12 +1,20 @@
 /** The sign-in form, shown if the edge requires an API key. */
-import { useState } from "preact/hooks";
-import { errorMessage } from "../data/api.ts";
-import { locked, signIn } from "../data/session.ts";
+import { useEffect, useState } from "preact/hooks";
+import { SIGN_IN_PATH } from "../../protocol/sign-in.ts";
+import { errorMessage, read } from "../data/api.ts";
+import { failedSignIn, locked, signIn } from "../data/session.ts";
 
 export function Login() {
   const [typed, setTyped] = useState("");
-  const [failure, setFailure] = useState(locked.value ?? "");
+  const [failure, setFailure] = useState(() => failedSignIn() ?? locked.value ?? "");
+  const [issuer, setIssuer] = useState<string | null>(null);
   const [isSending, setIsSending] = useState(false);
+  useEffect(() => {
+    read("/api/session").then(
+      (ways) => setIssuer(ways.issuer),
+      () => {}, // a key still signs in
+    );
+  }, []);
   const submit = (event: Event) => {
     event.preventDefault();
     if (typed.trim() === "" || isSending) return;
@@ -18,6 +26,11 @@ export function Login() {
   return (
     <form class="login" onSubmit={submit}>
       <h1>Sign in</h1>
+      {issuer !== null && (
+        <a class="button" href={SIGN_IN_PATH}>
+          Sign in with {issuer}
+        </a>
+      )}
       <p>
         This edge requires an API key: your own, which shows your usage, or <code>READ_KEY</code>,
         which can view everything, or <code>ADMIN_KEY</code>, which can also make changes. You stay

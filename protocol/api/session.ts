@@ -25,7 +25,26 @@ export type SignedIn = z.infer<typeof SignedIn>;
 /** `DELETE /api/session`. */
 export const SignedOut = z.object({ status: z.literal("signed_out") }).meta({ id: "SignedOut" });
 
+/** `GET /api/session`. */
+export const SignInWays = z
+  .object({
+    issuer: z
+      .string()
+      .nullable()
+      .describe("the host of the identity provider that the page sends people to; null for none"),
+  })
+  .meta({ id: "SignInWays" });
+export type SignInWays = z.infer<typeof SignInWays>;
+
 export const SESSION_ROUTES = {
+  signInWays: {
+    method: "GET",
+    path: "/api/session",
+    scope: null,
+    tag: "Session",
+    summary: "Get the ways to sign in",
+    answer: SignInWays,
+  },
   signIn: {
     method: "POST",
     audit: "signed_in",

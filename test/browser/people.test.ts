@@ -177,8 +177,15 @@ test("a key for one model with a daily limit is made, used, watched by its membe
 test("a person signs in, sees only their own usage and models, and reaches nothing else", async () => {
   const token = await walk.tokenOf("eve@example.com");
   expect((await walk.chat(token, { stream: false })).status).toBe(200);
-  await using viewer = await openAs(token, "#/keys");
+  await using viewer = await Viewer.open("#/keys", {}, walk.url);
   const { page } = viewer;
+  walk.isAtProvider("mallory@elsewhere.example");
+  const provider = page.getByRole("link", { name: /^Sign in with 127\.0\.0\.1/ });
+  await provider.click();
+  await page.getByRole("alert").filter({ hasText: "You have no role here." }).waitFor();
+  expect(await viewer.accessibilityViolations()).toEqual([]);
+  walk.isAtProvider("eve@example.com");
+  await provider.click();
   await page.getByText("You are signed in as eve@example.com, member.").waitFor();
   const usage = page.getByLabel("Your usage", { exact: true }).getByRole("definition");
   await expect.poll(() => usage.first().textContent()).toBe("1");

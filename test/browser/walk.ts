@@ -37,6 +37,7 @@ export class Walk implements AsyncDisposable {
     const people = {
       OIDC_ISSUER: issuer.url,
       OIDC_AUDIENCE: AUDIENCE,
+      OIDC_CLIENT_ID: AUDIENCE,
       OIDC_MEMBERS: "*@example.com",
     };
     const [stack, ollama] = await Promise.all([
@@ -77,6 +78,12 @@ export class Walk implements AsyncDisposable {
         ...body,
       }),
     });
+  }
+
+  /** The identity provider knows the browser as a person from now on. */
+  isAtProvider(email: string): void {
+    const claims = { sub: email, email };
+    this.#issuer.client = { id: AUDIENCE, secret: null, signer: this.#signer, claims };
   }
 
   /** Returns a token of the identity provider for a person. */

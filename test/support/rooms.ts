@@ -10,7 +10,7 @@ export const ROOMS: Record<string, Record<string, string[]>> = {
     retried: [],
     keys: ["hex"],
     joining: ["hex", "base64"],
-    identity: ["hex"],
+    identity: ["hex", "base64"],
     errors: ["keys", "joining", "identity"],
     "error-response": ["errors"],
     version: [],
@@ -33,6 +33,16 @@ export const ROOMS: Record<string, Record<string, string[]>> = {
     "wrong-keys": ["errors"],
     principal: ["errors", "keys"],
     "sign-in": ["errors", "identity", "settings", "session", "wrong-keys", "principal", "base64"],
+    "browser-sign-in": [
+      "errors",
+      "identity",
+      "settings",
+      "session",
+      "wrong-keys",
+      "principal",
+      "base64",
+      "sign-in",
+    ],
     auth: [
       "errors",
       "identity",
@@ -96,6 +106,7 @@ export const ROOMS: Record<string, Record<string, string[]>> = {
       "box",
     ],
     routes: [
+      "browser-sign-in",
       "docs",
       "env",
       "keys",

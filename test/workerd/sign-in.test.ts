@@ -214,6 +214,43 @@ test("tokens that nobody signed wake no object, and fetch the keys at most once"
   expect([woken, fetches.length]).toEqual([0, 1]);
 });
 
+test("a browser is sent to the issuer only if the edge is its client, and by no other page", async () => {
+  const ways = async (bindings: Bindings) => (await call("/api/session", {}, bindings)).json();
+  const client = edge({ OIDC_CLIENT_ID: AUDIENCE });
+  expect(await ways(client)).toEqual({ issuer: "team.cloudflareaccess.com" });
+  for (const bindings of [edge(), keys(), { ...client, AUTH_MODE: "open" }]) {
+    expect(await ways(bindings)).toEqual({ issuer: null });
+    const off = await call("/sign-in", {}, bindings);
+    expect([off.status, await off.text()]).toEqual([
+      409,
+      expect.stringContaining("OIDC_CLIENT_ID"),
+    ]);
+  }
+  const foreign = await call("/sign-in", { headers: { "sec-fetch-site": "cross-site" } }, client);
+  expect(foreign.status).toBe(403);
+});
+
+test("a browser that brings back what was not begun gets the page and the reason, and no session", async () => {
+  const client = edge({ OIDC_CLIENT_ID: AUDIENCE });
+  fetches = [];
+  const init = { redirect: "manual" as const, headers: { cookie: "__Host-session-begun=e30" } };
+  const { status, headers } = await call("/sign-in/return?code=x&state=y", init, client);
+  expect([status, headers.get("location")]).toEqual([302, "/?sign-in=sign_in_expired"]);
+  expect(headers.getSetCookie()).toEqual([
+    "__Host-session-begun=; Path=/; HttpOnly; SameSite=Lax; Secure; Max-Age=0",
+  ]);
+  expect(fetches).toEqual([]);
+});
+
+test.each([
+  [{ OIDC_CLIENT_ID: "another" }, "OIDC_CLIENT_ID must be one of OIDC_AUDIENCE"],
+  [{ OIDC_CLIENT_SECRET: "s" }, "OIDC_CLIENT_SECRET needs OIDC_CLIENT_ID"],
+  [{ OIDC_SCOPES: "email" }, "OIDC_SCOPES must be a list that begins with openid"],
+])("refuses the settings %j", async (more, why) => {
+  const answer = await call("/api/session", {}, edge(more));
+  expect([answer.status, await answer.text()]).toEqual([503, expect.stringContaining(why)]);
+});
+
 test("without an issuer, a token is no more than a wrong key, and the header of Access is ignored", async () => {
   const token = await tokenOf(PEOPLE.owner);
   for (const headers of [bearer(token), access(token)])

@@ -5,7 +5,12 @@ export type IdentityFailure =
   /** `flaw` states the claim or the part that is wrong; never its value. */
   | { reason: "token_refused"; flaw: string }
   | { reason: "person_unknown"; identity: string }
-  | { reason: "issuer_silent" };
+  | { reason: "issuer_silent" }
+  /** The page sends nobody to an issuer. */
+  | { reason: "sign_in_off" }
+  /** The browser did not begin this sign-in, or long ago. */
+  | { reason: "sign_in_expired" }
+  | { reason: "sign_in_refused"; why: string };
 
 export const isIdentityFailure = (failure: { reason: string }): failure is IdentityFailure =>
   Object.hasOwn(ERRORS, failure.reason);
@@ -32,6 +37,16 @@ const ERRORS: {
       `${identity} is signed in, but has no role here. Ask the owner to add this identity to OIDC_OWNERS, ` +
         "OIDC_OPERATORS or OIDC_MEMBERS.",
     ),
+  sign_in_off: () =>
+    byGateway(409, "sign_in_off", "OIDC_CLIENT_ID is not set, so nobody signs in this way."),
+  sign_in_expired: () =>
+    byGateway(
+      401,
+      "sign_in_expired",
+      "This sign-in was not begun here, or too long ago. Sign in again.",
+    ),
+  sign_in_refused: ({ why }) =>
+    byGateway(401, "sign_in_refused", `The sign-in failed: ${why}. Sign in again.`),
   issuer_silent: () =>
     byGateway(
       503,

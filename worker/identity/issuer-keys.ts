@@ -6,6 +6,7 @@
  */
 import { createLocalJWKSet, type JSONWebKeySet } from "jose";
 import * as z from "zod";
+import { configurationOf, ISSUER_MS, issuerJson } from "./issuer-json.ts";
 
 /** A key that is unknown makes the keys be fetched no more often than this. */
 export const FETCHED_EVERY_MS = 30_000;
@@ -13,15 +14,11 @@ export const FETCHED_EVERY_MS = 30_000;
 export const KNOWN_MS = 60 * 60_000;
 /** Without an answer of the issuer, they are no longer trusted after this. */
 export const TRUSTED_MS = 24 * 60 * 60_000;
-/** An issuer that takes longer does not answer. */
-const FETCH_MS = 5_000;
-const BYTES_MAX = 256 * 1024;
 const WAIT_MS = 20;
 
 const KeySet = z.object({
   keys: z.array(z.looseObject({ kty: z.string(), kid: z.string().optional() })).max(100),
 });
-const Discovery = z.object({ issuer: z.string(), jwks_uri: z.url() });
 
 export type KeyOfToken = ReturnType<typeof createLocalJWKSet>;
 
@@ -65,12 +62,12 @@ export class IssuerKeys {
       return;
     }
     // Another call fetches them. Its promise may not be awaited here: it belongs to its own request.
-    while (this.#known === null && this.#isFetching && clock() - this.#begunMs < FETCH_MS)
+    while (this.#known === null && this.#isFetching && clock() - this.#begunMs < ISSUER_MS)
       await new Promise((resolve) => setTimeout(resolve, WAIT_MS));
   }
 
   async #read(): Promise<Omit<Known, "fetchedMs">> {
-    const { keys } = KeySet.parse(await this.#json(await this.#keysUrl()));
+    const { keys } = KeySet.parse(await issuerJson(this.#fetch, await this.#keysUrl()));
     // A key for signing with a shared secret has no place among public ones.
     const usable = keys.filter(({ kty }) => kty !== "oct");
     return {
@@ -82,21 +79,6 @@ export class IssuerKeys {
   async #keysUrl(): Promise<string> {
     const { issuer, keysUrl } = this.#source;
     if (keysUrl !== null) return keysUrl;
-    const url = `${issuer.replace(/\/$/, "")}/.well-known/openid-configuration`;
-    const found = Discovery.parse(await this.#json(url));
-    if (found.issuer !== issuer) throw new Error("the configuration is that of another issuer");
-    // A configuration on https must not lead to keys that anybody on the way can replace.
-    if (new URL(issuer).protocol === "https:" && new URL(found.jwks_uri).protocol !== "https:")
-      throw new Error("the keys are not on https");
-    return found.jwks_uri;
-  }
-
-  async #json(url: string): Promise<unknown> {
-    const signal = AbortSignal.timeout(FETCH_MS);
-    const answer = await this.#fetch(url, { signal, headers: { accept: "application/json" } });
-    if (!answer.ok) throw new Error(`HTTP ${answer.status}`);
-    const text = await answer.text();
-    if (text.length > BYTES_MAX) throw new Error("the answer is too long");
-    return JSON.parse(text);
+    return (await configurationOf(issuer, this.#fetch)).jwks_uri;
   }
 }

@@ -3,6 +3,9 @@ import * as z from "zod";
 import { ROLES } from "../../protocol/scopes.ts";
 import { type Matcher, matcherOf, type RolePeople } from "./people.ts";
 
+/** The edge, as the issuer knows it. `secret`: null for a public client. */
+export type IdentityClient = { id: string; secret: string | null; scopes: string };
+
 export type IdentitySettings = {
   issuer: string;
   audiences: readonly string[];
@@ -10,6 +13,8 @@ export type IdentitySettings = {
   keysUrl: string | null;
   groupsClaim: string;
   people: RolePeople;
+  /** Null if the page sends nobody to the issuer. */
+  client: IdentityClient | null;
 };
 
 const CLOUDFLARE_ACCESS = ".cloudflareaccess.com";
@@ -44,6 +49,24 @@ export const IDENTITY_VARIABLES = {
       "whom the tokens must be for: the Application Audience tag of Cloudflare Access, or the client id at " +
         "the issuer. Several are separated by commas",
     ),
+  OIDC_CLIENT_ID: z
+    .string()
+    .max(500)
+    .optional()
+    .describe(
+      "the client id of the edge at the issuer, one of OIDC_AUDIENCE. With it, the page [signs people " +
+        "in](sign-in.md#another-issuer) there",
+    ),
+  OIDC_CLIENT_SECRET: z
+    .string()
+    .max(500)
+    .optional()
+    .describe("the secret of OIDC_CLIENT_ID, if the issuer gave it one"),
+  OIDC_SCOPES: z
+    .string()
+    .regex(/^openid( [\x21\x23-\x5B\x5D-\x7E]+)*$/, "must be a list that begins with openid")
+    .default("openid email profile")
+    .describe("the scopes that the page requests from the issuer; some issuers need `groups` too"),
   OIDC_KEYS_URL: address.describe(
     "where the issuer publishes its keys (JWKS). Without it, the issuer's configuration names it; for " +
       "Cloudflare Access it is known",
@@ -72,12 +95,17 @@ export function checkIdentity(set: Variables, context: z.RefinementCtx): void {
   const listed = ROLES.filter((role) => set[LISTS[role]].length > 0);
   if (set.OIDC_ISSUER === undefined) {
     if (set.OIDC_AUDIENCE !== undefined) issue("OIDC_AUDIENCE", "needs OIDC_ISSUER");
+    if (set.OIDC_CLIENT_ID !== undefined) issue("OIDC_CLIENT_ID", "needs OIDC_ISSUER");
     if (set.OIDC_KEYS_URL !== undefined) issue("OIDC_KEYS_URL", "needs OIDC_ISSUER");
     for (const role of listed) issue(LISTS[role], "needs OIDC_ISSUER, which vouches for people");
     return;
   }
   if (set.OIDC_AUDIENCE === undefined)
     issue("OIDC_AUDIENCE", "must be set because OIDC_ISSUER is: tokens for others would be valid");
+  if (set.OIDC_CLIENT_ID !== undefined && set.OIDC_AUDIENCE?.includes(set.OIDC_CLIENT_ID) === false)
+    issue("OIDC_CLIENT_ID", "must be one of OIDC_AUDIENCE: its tokens are for it");
+  if (set.OIDC_CLIENT_ID === undefined && set.OIDC_CLIENT_SECRET !== undefined)
+    issue("OIDC_CLIENT_SECRET", "needs OIDC_CLIENT_ID");
   if (listed.length === 0)
     issue("OIDC_OWNERS", "is empty like OIDC_OPERATORS and OIDC_MEMBERS: nobody could sign in");
   const all = ROLES.flatMap((role) =>
@@ -101,6 +129,14 @@ export function identitySettings(set: Variables): IdentitySettings | null {
     audiences: set.OIDC_AUDIENCE ?? [],
     keysUrl: set.OIDC_KEYS_URL ?? (isAccess ? `${folder}/cdn-cgi/access/certs` : null),
     groupsClaim: set.OIDC_GROUPS_CLAIM,
+    client:
+      set.OIDC_CLIENT_ID === undefined
+        ? null
+        : {
+            id: set.OIDC_CLIENT_ID,
+            secret: set.OIDC_CLIENT_SECRET ?? null,
+            scopes: set.OIDC_SCOPES,
+          },
     people: {
       owner: set.OIDC_OWNERS,
       operator: set.OIDC_OPERATORS,

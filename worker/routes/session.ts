@@ -35,6 +35,12 @@ serveRoute(sessionRoutes, SESSION_ROUTES.signOut, async (_, c) => {
   return { status: "signed_out" as const };
 });
 
+serveRoute(sessionRoutes, SESSION_ROUTES.signInWays, async (_, c) => {
+  const { identity, authMode } = settingsOf(c.env);
+  const isOffered = authMode === "keys" && identity !== null && identity.client !== null;
+  return { issuer: isOffered ? new URL(identity.issuer).host : null };
+});
+
 /** Another page must not sign a browser in with a key of its own, nor sign it out. */
 function checkSender(request: Request): void {
   if (senderOf(request) === "other_page") throw new GatewayError({ reason: "foreign_page" });

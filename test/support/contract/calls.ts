@@ -80,6 +80,7 @@ export const CALLS: Record<RouteName, { path?: string; body?: unknown }> = {
   },
   removeTariff: {},
   costs: { path: "/api/costs?by=day&box=atlas" },
+  signInWays: {},
   signIn: { body: { key: "any-in-open-mode" } },
   signOut: {},
   keys: {},

@@ -41,6 +41,7 @@ beforeAll(async () => {
     keysUrl: null,
     groupsClaim: "groups",
     people: PEOPLE,
+    client: null,
   };
 });
 afterAll(() => issuer[Symbol.asyncDispose]());
