@@ -48,6 +48,11 @@ export type FigureCard = {
 export function figureCards(activity: Activity, before: ActivityFigures | null): FigureCard[] {
   const { total } = activity;
   const points = wholePoints(activity);
+  const sinceMs = activity.since === null ? null : Date.parse(activity.since);
+  const firstCounted =
+    sinceMs === null
+      ? -1
+      : points.findLastIndex(({ timestamp }) => Date.parse(timestamp) <= sinceMs);
   const card = (
     name: string,
     tone: FigureCard["tone"],
@@ -63,7 +68,10 @@ export function figureCards(activity: Activity, before: ActivityFigures | null):
       value: value === null ? "–" : format(value),
       delta: value === null || past === null ? null : deltaOf(value, past),
       isWorse: tone === "bad" && value !== null && past !== null && value > past,
-      values: points.map((point) => of(point)),
+      // Counting began in this bucket: up to it, one without requests is unknown and not 0.
+      values: points.map((point, index) =>
+        index <= firstCounted && point.requests === 0 ? null : of(point),
+      ),
     };
   };
   return [

@@ -78,7 +78,7 @@ export function EventList({ boxes }: { boxes: readonly string[] }) {
             <li key={event.id} class={toneOfEvent(event)}>
               <i class="event-dot" aria-hidden="true" />
               <span class="event-time">
-                <Moment iso={event.last_at} />
+                <Moment iso={event.at} />
               </span>
               <span>
                 {event.text}

@@ -16,6 +16,7 @@ const FIGURES = {
 const activity = {
   total: FIGURES,
   step_seconds: 60,
+  since: null,
   points: [
     { timestamp: "2020-01-01T00:00:00Z", ...FIGURES },
     { timestamp: new Date(Date.now() + 60_000).toISOString(), ...FIGURES },
@@ -55,4 +56,20 @@ test("compares each figure with the period before, and shows no delta of the unk
 
 test("ends the course of a figure at the last whole bucket", () => {
   expect(figureCards(activity, null)[0]?.values).toEqual([20]);
+});
+
+test("leaves the time before counting began unknown, and draws a later 0", () => {
+  const point = (timestamp: string, requests: number) =>
+    ({ ...FIGURES, timestamp, requests, requests_per_minute: requests }) as never;
+  const young = {
+    ...activity,
+    since: "2020-01-01T00:01:30Z",
+    points: [
+      point("2020-01-01T00:00:00Z", 0),
+      point("2020-01-01T00:01:00Z", 0),
+      point("2020-01-01T00:02:00Z", 0),
+      point("2020-01-01T00:03:00Z", 7),
+    ],
+  };
+  expect(figureCards(young, null)[0]?.values).toEqual([null, null, 0, 7]);
 });
