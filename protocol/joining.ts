@@ -2,14 +2,16 @@
  * How a box joins the edge, and proves afterwards that it is that box: codes, certificates and proofs, as
  * agent and edge exchange them. Pure.
  */
+
 import * as z from "zod";
+import { DAY_MS } from "./day.ts";
 import { BoxName } from "./records.ts";
 
 /** A code is made to be used at once: by a person who goes from the page to the box. */
 export const CODE_MS = 10 * 60_000;
 
 /** A certificate alone admits its box for this long. */
-export const CERTIFICATE_MS = 24 * 3_600_000;
+export const CERTIFICATE_MS = DAY_MS;
 
 /** An agent renews a certificate when this much of its time is left. */
 export const RENEW_BEFORE_MS = CERTIFICATE_MS / 2;
@@ -18,7 +20,7 @@ export const RENEW_BEFORE_MS = CERTIFICATE_MS / 2;
  * A box that was switched off may return with a certificate that ended at most this long ago, if the
  * registry confirms that nobody removed the box. Then it has to join again.
  */
-export const RETURN_MS = 90 * 24 * 3_600_000;
+export const RETURN_MS = 90 * DAY_MS;
 
 /**
  * The greatest difference between the clocks of a box and the edge. A proof that somebody copied is useless

@@ -5,13 +5,14 @@
  * contain the API key, nothing is stored, and replacing the API key ends its sessions.
  */
 
+import { DAY_MS } from "../protocol/day.ts";
 import { bytesOfHex, hexOf } from "./hex.ts";
 
 /** An API key, and the name under which records and sessions mention it. */
 export type NamedKey = { keyId: string; key: string };
 
 /** A lost laptop stays signed in no longer. */
-const SESSION_MS = 7 * 86_400_000;
+const SESSION_MS = 7 * DAY_MS;
 
 /** `__Host-` has the browser refuse the cookie from a sibling domain, from a path, and over plain http. */
 const SECURE_NAME = "__Host-session";

@@ -5,7 +5,9 @@
  * somebody comes during a request, the request is stopped at once, so that the caller does not wait
  * for it, and repeated later. A box that is not idle for `wait_s` in sum ends the bench.
  */
+
 import type { BenchPoint, BenchProgress, BenchRequest, BenchResult } from "../../protocol/bench.ts";
+import { DAY_MS } from "../../protocol/day.ts";
 import {
   type InstalledModel,
   type Inventory,
@@ -268,7 +270,7 @@ const gpuShareOf = ({ size_bytes, size_vram_bytes }: LoadedModel): number | null
     : Math.min(1, size_vram_bytes / size_bytes);
 
 /** Ollama shows a model that stays in memory with a time far in the future. */
-const FOREVER_MS = 365 * 86_400_000;
+const FOREVER_MS = 365 * DAY_MS;
 const FOREVER = -1;
 
 /** A model that is loaded again stays for as long as before, if that was forever. */

@@ -1,4 +1,5 @@
 /** Formats figures for a terminal. An unknown value is a dash, never 0. Pure. */
+import { DAY_MS } from "../../protocol/day.ts";
 
 export const UNKNOWN_FIGURE = "–";
 
@@ -18,7 +19,7 @@ export const amountText = (value: number): string =>
   value < 99.95 ? (Math.round(10 * value) / 10).toFixed(1) : String(Math.round(value));
 
 const UNITS: [ms: number, name: string][] = [
-  [86_400_000, "d"],
+  [DAY_MS, "d"],
   [3_600_000, "h"],
   [60_000, "min"],
   [1_000, "s"],

@@ -1,4 +1,5 @@
 /** The status of a box as text for a terminal. Pure. */
+import { DAY_MS } from "../../protocol/day.ts";
 import { gpuShareOf } from "../../protocol/inventory.ts";
 import type { LocalStatus, StatusConcern, StatusRequest } from "../status/local-status.ts";
 import {
@@ -161,7 +162,7 @@ const modelRows = ({ ollama, now_ms }: LocalStatus): TextCell[][] =>
   });
 
 /** Ollama reports a time centuries away for a model that stays. */
-const STAYS_MS = 365 * 86_400_000;
+const STAYS_MS = 365 * DAY_MS;
 
 function unloadText(expiresAt: string | null, nowMs: number): string {
   const leftMs = Date.parse(expiresAt ?? "") - nowMs;

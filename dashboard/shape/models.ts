@@ -1,4 +1,5 @@
 /** Model names, and when a model unloads. Pure. */
+import { DAY_MS } from "../../protocol/day.ts";
 import { duration } from "./format.ts";
 
 const withTag = (name: string): string =>
@@ -8,7 +9,7 @@ const withTag = (name: string): string =>
 export const isSameModel = (a: string, b: string): boolean => withTag(a) === withTag(b);
 
 /** Ollama reports an expiry centuries away for a model that stays loaded. */
-const FOREVER_MS = 365 * 86_400_000;
+const FOREVER_MS = 365 * DAY_MS;
 
 export function expiryText(expiresAt: string, nowMs: number): string {
   const leftMs = Date.parse(expiresAt) - nowMs;

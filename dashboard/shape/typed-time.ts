@@ -2,9 +2,9 @@
  * Reads a time that a person typed: `90 min`, `15:09 - 15:17`, `27 Nov 15:09 - 16:00`, `yesterday`.
  * Clock times and days are those of the viewer's time zone. Pure.
  */
+import { DAY_MS } from "../../protocol/day.ts";
 import { type ScopeTime, secondsOf } from "./scope.ts";
 
-const DAY_MS = 86_400_000;
 /** The whole word, since "30 december" is a day. */
 const LENGTH =
   /^(?:last\s+)?(\d{1,6})\s*(s|m|h|d|w)(?:ecs?|econds?|ins?|inutes?|rs?|ours?|ays?|eeks?)?$/;

@@ -2,8 +2,7 @@
  * A day of calls, drawn from a seed: quiet at night, busy around 10 and 15 o'clock, with bursts of programs
  * that send all their calls at once. Pure.
  */
-
-export const DAY_MS = 24 * 3_600_000;
+import { DAY_MS } from "../../protocol/day.ts";
 
 /** A model: its size on disk, and its speed as a multiple of the pace of an 8B model. */
 export type ReplayedModel = { name: string; bytes: number; pace: number; share: number };

@@ -1,8 +1,9 @@
 /** The audit log reaches both stores, and stays there when everything else is cleared. */
 import { expect, test } from "vitest";
 import { AUDIT_FIELDS } from "../../protocol/audit-columns.ts";
+import { DAY_MS } from "../../protocol/day.ts";
 import { newRequestId } from "../../protocol/request-id.ts";
-import { both, DAY_MS, NAMES, NOW, requests, stores, useFreshStores } from "./delivered.ts";
+import { both, NAMES, NOW, requests, stores, useFreshStores } from "./delivered.ts";
 import { Edge, onFreshStorage } from "./edge.ts";
 import { faults, storesIn } from "./fresh-stores.ts";
 

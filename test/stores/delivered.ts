@@ -1,4 +1,5 @@
 /** Fresh stores for each test of a file, and checks of what was delivered to them. */
+
 import { afterEach, beforeEach, expect } from "vitest";
 import type { RequestRecord } from "../../protocol/records.ts";
 import { StoreName } from "../../protocol/stores.ts";
@@ -7,7 +8,6 @@ import type { Edge } from "./edge.ts";
 import { type FreshStores, faults, freshStores } from "./fresh-stores.ts";
 
 export const NOW = Date.UTC(2026, 10, 24, 12);
-export const DAY_MS = 86_400_000;
 export const NAMES = StoreName.options;
 export const TABLES = { clickhouse: "requests", postgres: "request_logs" } as const;
 

@@ -1,9 +1,9 @@
 /** Delivery when data is cleared, and when stores are added to the settings or removed. */
 import { expect, test } from "vitest";
+import { DAY_MS } from "../../protocol/day.ts";
 import { gpuOf, recordOf, systemOf } from "../support/records.ts";
 import {
   both,
-  DAY_MS,
   expectStored,
   healthOf,
   NAMES,

@@ -1,9 +1,9 @@
 /** Records reach every store exactly once, even if stores or answers are lost, slow or down. */
 import { expect, inject, test } from "vitest";
+import { DAY_MS } from "../../protocol/day.ts";
 import { gpuOf, systemOf } from "../support/records.ts";
 import {
   both,
-  DAY_MS,
   expectStored,
   healthOf,
   NAMES,

@@ -1,9 +1,9 @@
 /** Batches that have no row in the outbox reach the stores exactly once, whenever the edge is killed. */
 import { expect, inject, test } from "vitest";
+import { DAY_MS } from "../../protocol/day.ts";
 import { gpuOf, recordOf } from "../support/records.ts";
 import {
   both,
-  DAY_MS,
   expectStored,
   healthOf,
   NAMES,

@@ -2,12 +2,13 @@
  * Samples on their way into storage: moved to the edge's clock, and thinned to what a history
  * shows.
  */
+import { DAY_MS } from "../../protocol/day.ts";
 import type { Readings } from "../../protocol/inventory.ts";
 import { SAMPLE_EVERY_MS } from "../../protocol/limits.ts";
 import type { GpuSample, SystemSample } from "../../protocol/records.ts";
 
 /** Retention of samples. */
-export const SAMPLES_KEPT_MS = 24 * 3_600_000;
+export const SAMPLES_KEPT_MS = DAY_MS;
 
 /** Samples of the GPUs and the machine of a box, oldest first. */
 export type Samples = { gpu: readonly GpuSample[]; system: readonly SystemSample[] };

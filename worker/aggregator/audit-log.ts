@@ -4,9 +4,11 @@
  * A change is noted before it is made, and gets its entry when its outcome is known: a change without an
  * entry cannot happen. If the edge was interrupted in between, the entry states so.
  */
+
 import * as z from "zod";
 import type { AuditPage, AuditQuery } from "../../protocol/api/audit.ts";
 import { AuditEntry, type AuditedChange, isChange } from "../../protocol/audit.ts";
+import { DAY_MS } from "../../protocol/day.ts";
 import { newRequestId } from "../../protocol/request-id.ts";
 import { jsonText } from "../storage/json-text.ts";
 import { timeOf } from "../storage/uuid-time.ts";
@@ -17,7 +19,7 @@ export const AUDIT_CHANGES_MAX = 20_000;
 export const AUDIT_ACCESS_MAX = 2_000;
 /** A year and a month, as in the external stores. */
 export const AUDIT_KEPT_DAYS = 400;
-const KEPT_MS = AUDIT_KEPT_DAYS * 86_400_000;
+const KEPT_MS = AUDIT_KEPT_DAYS * DAY_MS;
 
 /** A change that takes longer was interrupted. */
 const OPEN_MAX_MS = 10 * 60_000;

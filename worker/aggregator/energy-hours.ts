@@ -4,13 +4,14 @@
  * One row holds what a box has closed at a time: normally one hour. An hour may be in several rows, which
  * add up: readings of a box that was cut off belong to hours that were closed before.
  */
+
 import * as z from "zod";
+import { DAY_MS } from "../../protocol/day.ts";
 import { EnergyHour } from "../counting/energy-hours.ts";
 import { RequestSums } from "../counting/request-sums.ts";
 import type { EnergyBatch } from "../export/rows.ts";
 import { jsonText } from "../storage/json-text.ts";
 
-const DAY_MS = 86_400_000;
 /** A year and a month. */
 export const ENERGY_HOURS_KEPT_DAYS = 400;
 const KEPT_MS = ENERGY_HOURS_KEPT_DAYS * DAY_MS;

@@ -4,6 +4,7 @@
  * Run by the Aggregator's alarm. Each slice is its own transaction, so housekeeping that is killed
  * in the middle continues where it stopped.
  */
+import { DAY_MS } from "../../protocol/day.ts";
 import type { Outbox } from "../export/outbox.ts";
 import type { AuditLog } from "./audit-log.ts";
 import type { CellStore } from "./cells.ts";
@@ -21,7 +22,7 @@ const CONTINUE_MS = 100;
 /** The shortest pause otherwise. An alarm is billed as a row write. */
 export const ALARM_EVERY_MS = 3_600_000;
 /** The longest pause: the number of ledger rows has no due time. */
-export const ALARM_AT_LEAST_EVERY_MS = 24 * 3_600_000;
+export const ALARM_AT_LEAST_EVERY_MS = DAY_MS;
 
 export type Stores = {
   ledger: Ledger;

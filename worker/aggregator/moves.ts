@@ -5,13 +5,15 @@
  * A box that had a call before does not know that the call moved on. Its record is set aside. It counts
  * only if no other record of the call has come for long: the last box, or the edge, was killed too.
  */
+
 import * as z from "zod";
+import { DAY_MS } from "../../protocol/day.ts";
 import { withoutText } from "../../protocol/kept-text.ts";
 import { type Move, movedFromOf, movesIn } from "../../protocol/moves.ts";
 import { RequestRecord } from "../../protocol/records.ts";
 
 /** No request takes longer, and its record leaves its box at the next start of an agent. */
-const KEPT_MS = 24 * 3_600_000;
+const KEPT_MS = DAY_MS;
 
 const Row = z.object({ request_id: z.string(), moved_from: z.string() });
 const SetAside = z.object({ request_id: z.string(), record: z.string().nullable() });

@@ -4,6 +4,7 @@
  * A notice is marked as tried before it is sent, so a crash in between repeats it with the same id. Each
  * target has its own queue: one that fails holds up no other.
  */
+
 import {
   type MadeTarget,
   type NewTarget,
@@ -11,6 +12,7 @@ import {
   TARGETS_MAX,
   type TestResult,
 } from "../../protocol/api/notifications.ts";
+import { DAY_MS } from "../../protocol/day.ts";
 import { newRequestId } from "../../protocol/request-id.ts";
 import { addressOf } from "../alerting/address.ts";
 import { messageOf, testMessage } from "../alerting/message.ts";
@@ -24,7 +26,7 @@ import { retryDelayMs } from "../export/backoff.ts";
 import { JsonRows } from "../storage/json-rows.ts";
 
 /** After a day, a message is no longer news. */
-const GIVE_UP_MS = 24 * 3_600_000;
+const GIVE_UP_MS = DAY_MS;
 /** A crash in the middle of an attempt repeats it after this long. */
 const ATTEMPT_MS = 60_000;
 const RETRY_MS_MAX = 3_600_000;

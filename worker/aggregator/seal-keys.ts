@@ -5,10 +5,10 @@
  * records worthless that still wait on a box. A Worker gets the key with the list of boxes, so sealing
  * costs no call.
  */
-import * as z from "zod";
-import { newSealKey, type SealKey } from "../seal.ts";
 
-const DAY_MS = 24 * 3_600_000;
+import * as z from "zod";
+import { DAY_MS } from "../../protocol/day.ts";
+import { newSealKey, type SealKey } from "../seal.ts";
 
 /** A key seals for this long. */
 export const SEAL_KEY_MS = 30 * DAY_MS;

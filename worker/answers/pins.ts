@@ -1,5 +1,7 @@
 /** Pins as `/api` shows them, and why one is refused. Pure. */
+
 import type { BoxPin } from "../../protocol/api/pins.ts";
+import { DAY_MS } from "../../protocol/day.ts";
 import { hoursLeftMs } from "../../protocol/day-hours.ts";
 import { withTag } from "../../protocol/inventory.ts";
 import { type MeasuredMemory, predictedMemory } from "../../protocol/model-memory.ts";
@@ -114,7 +116,6 @@ export const isDue = ({ hours, time_zone }: Pin, nowMs: number): boolean =>
 
 /** Hours begin with a quarter of an hour in every time zone. */
 const STEP_MS = 15 * 60_000;
-const DAY_MS = 24 * 3_600_000;
 /** In summer and in winter the clocks of two zones may differ by other hours. */
 const SEASONS_MS = [0, 182 * DAY_MS];
 

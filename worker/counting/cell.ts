@@ -6,6 +6,7 @@
  * of callers contribute to tokens, latency and TTFT, and to latency only if they succeeded: refusals and
  * failures end early. All requests are counted.
  */
+import { DAY_MS } from "../../protocol/day.ts";
 import type { RequestRecord, Status } from "../../protocol/records.ts";
 import { countsAsInference } from "../../protocol/routes.ts";
 import { BlobError, BlobReader, BlobWriter } from "./blob.ts";
@@ -33,7 +34,7 @@ const MS_PER_SECOND = 1000;
 export const TOKENS_MAX = 1e9;
 const RESUMES_MAX = 1e6;
 const ENERGY_MAX_J = 1e10;
-const DURATION_MAX_MS = 366 * 24 * 3_600_000;
+const DURATION_MAX_MS = 366 * DAY_MS;
 
 /** The fields of a record that are summed. */
 export type Summed = Pick<

@@ -1,7 +1,9 @@
 /** The boxes that joined, and the codes to join with, as the registry keeps them. Pure. */
+
 import * as z from "zod";
 import type { BoxDetail } from "../../protocol/api/fleet.ts";
 import type { JoinCodeEntry } from "../../protocol/api/joining.ts";
+import { DAY_MS } from "../../protocol/day.ts";
 import { BoxName } from "../../protocol/records.ts";
 
 export type BoxAdmission = Pick<BoxDetail, "admission" | "joined_at">;
@@ -32,7 +34,7 @@ export const IssuedCode = z.object({
 export type IssuedCode = z.infer<typeof IssuedCode>;
 
 /** A code that is over stays in the list for this long, so that the page can show the outcome. */
-export const CODE_SHOWN_MS = 24 * 3_600_000;
+export const CODE_SHOWN_MS = DAY_MS;
 export const CODES_MAX = 100;
 
 export function shownCode(code: IssuedCode, nowMs: number): JoinCodeEntry {

@@ -5,8 +5,10 @@
  * comes back finds its windows again. One that is set back to before them opens none: the earlier window
  * begins with the count of the last one.
  */
+
 import * as z from "zod";
 import { LIMIT_PERIODS, type LimitPeriod } from "../../protocol/api/key-limits.ts";
+import { DAY_MS } from "../../protocol/day.ts";
 
 /** `requests` began in it. The rest is what calls that began in it have used. */
 export const Window = z.object({
@@ -79,6 +81,6 @@ function startOf(period: LimitPeriod, ms: number): number {
 export function endOfWindow(period: LimitPeriod, startMs: number): number {
   const date = new Date(startMs);
   if (period === "minute") return startMs + 60_000;
-  if (period === "day") return startMs + 86_400_000;
+  if (period === "day") return startMs + DAY_MS;
   return date.setUTCMonth(date.getUTCMonth() + 1);
 }

@@ -6,6 +6,7 @@
  * the key have used lately, on average; the first calls, while nothing is known, reserve a tenth of the
  * limit each. A call may begin while used and reserved amounts are below the limit.
  */
+
 import * as z from "zod";
 import {
   type KeyLimits,
@@ -14,6 +15,7 @@ import {
   SPENDING,
   type Spending,
 } from "../../protocol/api/key-limits.ts";
+import { DAY_MS } from "../../protocol/day.ts";
 import type { CallUse } from "./call-use.ts";
 import {
   endOfWindow,
@@ -65,7 +67,7 @@ export type OfferedCall = { id: string; box: string; isResume: boolean };
 const ENDED_KEPT_MS = 60_000;
 
 /** Longer than a month, whose windows then no longer need what a call used. */
-const UNSETTLED_KEPT_MS = 32 * 86_400_000;
+const UNSETTLED_KEPT_MS = 32 * DAY_MS;
 
 /** Calls that are remembered: their count is one row of the storage, of at most 2 MB. */
 const CALLS_MAX = 1_000;

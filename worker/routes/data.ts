@@ -1,7 +1,9 @@
 /** The routes of `/api/data` and `/api/config`: stored data, and the settings of the edge. */
+
 import { Hono } from "hono";
 import { CONFIG_ROUTES, type Config } from "../../protocol/api/config.ts";
 import { DATA_ROUTES } from "../../protocol/api/data.ts";
+import { DAY_MS } from "../../protocol/day.ts";
 import { SAMPLES_KEPT_MS } from "../aggregator/arriving-samples.ts";
 import { HOUR_CELLS_KEPT_DAYS, MINUTE_CELLS_KEPT_DAYS } from "../aggregator/cells.ts";
 import { LEDGER_MS, LEDGER_ROWS_MAX } from "../aggregator/ledger.ts";
@@ -38,8 +40,6 @@ serveRoute(dataRoutes, CONFIG_ROUTES.patchConfig, async ({ body, principal }, c)
 /** Returns only the host: the rest of a URL may contain a password. */
 const hostOf = (store: { url: string } | null): string | null =>
   store === null ? null : new URL(store.url).hostname;
-
-const DAY_MS = 86_400_000;
 
 function configOf(env: Bindings, principal: Principal, changed: RunTimeSettings): Config {
   const deployed = settingsOf(env);

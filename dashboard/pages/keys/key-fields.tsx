@@ -1,12 +1,12 @@
 /** The fields of a key that state who it is for and what it may reach. */
 
+import { DAY_MS } from "../../../protocol/day.ts";
 import { nowMs } from "../../data/clock.ts";
 import { live } from "../../data/live.ts";
 import { fieldOfTime, type KeyForm, RIGHTS } from "../../shape/key-form.ts";
 
 export type FieldsProps = { form: KeyForm; set: (changes: Partial<KeyForm>) => void };
 
-const DAY_MS = 86_400_000;
 const LIFETIMES = [
   { name: "7 days", days: 7 },
   { name: "30 days", days: 30 },

@@ -1,6 +1,8 @@
 /** The activity of the scope, as several parts of the Overview read it, in one answer. */
+
 import { useMemo } from "preact/hooks";
 import type { Activity } from "../../../protocol/api/activity.ts";
+import { DAY_MS } from "../../../protocol/day.ts";
 import { minuteMs } from "../../data/clock.ts";
 import { preferences } from "../../data/preferences.ts";
 import { type QueryState, useQuery } from "../../data/query.ts";
@@ -11,7 +13,7 @@ import { brushed, isLive } from "../../shape/scope.ts";
 
 const BEFORE_EVERY_MS = 60_000;
 /** The edge alone keeps history for 90 days. */
-const KEPT_MS = 90 * 86_400_000;
+const KEPT_MS = 90 * DAY_MS;
 
 export function useActivity(): { now: QueryState<Activity>; before: Activity | null } {
   const usual = secondsOfRange(preferences.value.range);

@@ -5,6 +5,7 @@
  * Lives as long as the answer, in the Worker invocation that owes it. The sockets, the clock and the
  * byte streams are here; {@link EdgeStreamCore} decides everything.
  */
+import { DAY_MS } from "../../../protocol/day.ts";
 import { encodeFrames, type Frame, type StreamId } from "../../../protocol/frames.ts";
 import { DATA_BYTES_MAX } from "../../../protocol/limits.ts";
 import { freeMemory } from "../../../protocol/memory.ts";
@@ -18,7 +19,7 @@ import type { Ended } from "./ended.ts";
 import type { Pulse } from "./pulse.ts";
 
 /** A timer cannot be set for longer than 24 days. */
-const TIMER_MS_MAX = 86_400_000;
+const TIMER_MS_MAX = DAY_MS;
 
 export type EdgeCall = {
   id: StreamId;
