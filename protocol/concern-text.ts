@@ -5,6 +5,7 @@
  * come through the caller's formats: the page knows the viewer's units and clock, the edge does not.
  */
 import type { Concern } from "./concern.ts";
+import { damagePredicate } from "./damage-text.ts";
 import type { Untrusted } from "./untrusted.ts";
 
 export type ConcernFormats = {
@@ -136,6 +137,11 @@ function predicateOf(concern: Concern, formats: ConcernFormats): string {
       const { cpu_share, cpu_bytes } = concern.params;
       return `runs ${percent(cpu_share)} on the CPU: the GPU is ${bytes(cpu_bytes)} short. Shorten its context, or use a smaller quantization`;
     }
+    case "models_reloading":
+    case "prompts_truncated":
+    case "cold_starts":
+    case "model_slow":
+      return damagePredicate(concern, formats);
     case "pin_failed":
       return `is pinned, and could not be loaded: ${concern.params.error ?? "unknown error"}`;
     case "store_failing": {

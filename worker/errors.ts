@@ -29,6 +29,7 @@ export type FailureReason =
   | { reason: "model_unknown"; model: string; where: string }
   | { reason: "repository_full" }
   | { reason: "currency_in_use"; currency: string }
+  | { reason: "request_unknown"; id: string }
   | { reason: "target_unknown"; id: string }
   | { reason: "repository_unavailable"; detail: string }
   | { reason: "store_unavailable"; detail: string }
@@ -120,6 +121,12 @@ export function wireErrorOf(failure: FailureReason): WireError {
       );
     case "box_unknown":
       return byGateway(404, "box_not_found", `There is no box named ${failure.box}.`);
+    case "request_unknown":
+      return byGateway(
+        404,
+        "request_not_found",
+        `There is no finished request with the id ${failure.id}.`,
+      );
     case "target_unknown":
       return byGateway(404, "target_not_found", `There is no target with the id ${failure.id}.`);
     case "model_unknown":

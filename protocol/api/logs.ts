@@ -6,7 +6,7 @@ import { CALL_KINDS } from "../call-kind.ts";
 import { isSorted, LOG_SORTS, type LogOrder, SORTED_MAX } from "../log-order.ts";
 import { RequestRecord, Status } from "../records.ts";
 import { Tag } from "../tags.ts";
-import { Count, ExportFormat, KeyNarrowing, Store, Time } from "./shapes.ts";
+import { Count, ExportFormat, KeyNarrowing, Rate, Store, Time } from "./shapes.ts";
 
 /** One finished request, in `GET /api/stats/logs`. */
 export const LogEntry = z
@@ -94,6 +94,20 @@ export const LogEntry = z
   })
   .meta({ id: "LogEntry" });
 export type LogEntry = z.infer<typeof LogEntry>;
+
+/** `GET /api/stats/logs/{id}`. */
+export const LogDetail = LogEntry.extend({
+  explanation: z
+    .string()
+    .describe(
+      "one sentence that explains its time, from its phases and from what else happened then; for people",
+    ),
+  slower_than: Rate.describe(
+    "part of the successful requests of its model that were quicker; null if it failed, or below 20 requests",
+  ),
+  store: Store.describe("the store that it was read from"),
+}).meta({ id: "LogDetail" });
+export type LogDetail = z.infer<typeof LogDetail>;
 
 /** `GET /api/stats/logs`: newest first. */
 export const Logs = z

@@ -7,7 +7,7 @@
 import * as z from "zod";
 import { BoxName } from "../records.ts";
 import { LogFacets, LogFacetsQuery } from "./log-facets.ts";
-import { Logs, LogsQuery } from "./logs.ts";
+import { LogDetail, Logs, LogsQuery } from "./logs.ts";
 import type { ApiRoute } from "./route.ts";
 import {
   Count,
@@ -272,6 +272,15 @@ export const STATS_ROUTES = {
       "Each value is counted among the requests that match everything else in the query: with status=error, status still counts the successful ones. With q, only matching requests are counted.",
     query: LogFacetsQuery,
     answer: LogFacets,
+  },
+  log: {
+    method: "GET",
+    path: "/api/stats/logs/{id}",
+    scope: "stats",
+    tag: "Statistics",
+    summary: "One finished request, with a sentence that explains its time",
+    params: z.object({ id: z.uuid() }),
+    answer: LogDetail,
   },
   models: {
     method: "GET",

@@ -4,6 +4,12 @@ import { Count, Time } from "../api/shapes.ts";
 import { Untrusted } from "../untrusted.ts";
 import { type Definition, error } from "./definition.ts";
 
+const Alternating = z.object({
+  model: z.string(),
+  context_length: Count.nullable(),
+  key: z.string().nullable(),
+});
+
 export const BOX_CONCERNS = {
   box_down: {
     subject: "box",
@@ -120,6 +126,26 @@ export const BOX_CONCERNS = {
       free_bytes: z.number(),
       model: z.string().describe("the largest model on the box"),
       model_bytes: z.number(),
+    },
+  },
+  models_reloading: {
+    subject: "box",
+    description:
+      "Two models, or one model with two contexts, push each other out of the memory of a box: callers wait for loads most of the time.",
+    severity: "warning",
+    degrades: false,
+    alert: "ModelsReloading",
+    advice:
+      "Have callers use one num_ctx for a model, move one of two models to another box, or raise OLLAMA_MAX_LOADED_MODELS if both fit.",
+    params: {
+      loads: Count,
+      minutes: Count,
+      lost_ms: z.number(),
+      lost_wh: z.number().nullable().describe("their share of the energy; null if unknown"),
+      pair: z
+        .array(Alternating)
+        .length(2)
+        .describe("the two that push each other out most, with the keys of their callers"),
     },
   },
   /** A box without a GPU raises nothing. */

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { joinEdge } from "../../agent/joining/exchange.ts";
 import { newBoxKey } from "../../agent/joining/membership.ts";
 import { ROOT } from "../../local/edge.ts";
+import { Logs } from "../../protocol/api/logs.ts";
 import type { ApiRoute } from "../../protocol/api/route.ts";
 import { API_ROUTES } from "../../protocol/api/routes.ts";
 import { type SimulatedOllama, startSimulatedOllama } from "../../simulated/ollama.ts";
@@ -29,6 +30,8 @@ let ollama: SimulatedOllama;
 let calls = 0;
 /** The id of the key, join code or target that was made last. */
 let madeId = "";
+/** The id of a finished request. */
+let loggedId = "";
 
 beforeAll(async () => {
   ollama = await startSimulatedOllama({
@@ -70,7 +73,7 @@ afterAll(async () => {
 const call = (name: RouteName): Promise<Response> => {
   const { method, path }: ApiRoute = API_ROUTES[name];
   const { path: called = path, body } = CALLS[name];
-  return fetch(stack.url + called.replace("{made}", madeId), {
+  return fetch(stack.url + called.replace("{made}", madeId).replace("{logged}", loggedId), {
     method,
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   });
@@ -159,6 +162,7 @@ test.each(Object.keys(CALLS) as RouteName[])(
     const value: unknown = JSON.parse(text);
     if (["makeKey", "makeJoinCode", "addTarget"].includes(name))
       madeId = (value as { id: string }).id;
+    if (name === "logs") loggedId = Logs.parse(value).logs[0]?.id ?? "";
     const validate = await validatorOf(route);
     expect(validate(value), JSON.stringify(validate.errors)).toBe(true);
     for (const field of SHAPES[name as keyof typeof SHAPES] ?? [])

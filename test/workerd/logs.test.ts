@@ -3,7 +3,7 @@ import { env, exports } from "cloudflare:workers";
 import { beforeAll, expect, test } from "vitest";
 import { Config } from "../../protocol/api/config.ts";
 import { LogFacets } from "../../protocol/api/log-facets.ts";
-import { Logs } from "../../protocol/api/logs.ts";
+import { LogDetail, Logs } from "../../protocol/api/logs.ts";
 import { History } from "../../protocol/api/stats.ts";
 import { aggregatorOf } from "../../worker/aggregator/stub.ts";
 import { idOf, recordOf } from "../support/records.ts";
@@ -153,4 +153,24 @@ test("the configuration lists the scopes of the key", async () => {
     "models",
     "admin",
   ]);
+});
+
+test("explains one request by its phases and its model, and knows none by another id", async () => {
+  const calls = Array.from({ length: 30 }, (_, n) =>
+    recordOf(at(600), { model: "slow", latency_ms: 1_000, edge_ms: 0, tunnel_ms: 0 }, n + 1),
+  );
+  const slowest = recordOf(at(500), {
+    ...{ model: "slow", latency_ms: 12_000, load_ms: 10_800, edge_ms: 0, tunnel_ms: 0 },
+    ...{ queue_ms: 0, prefill_ms: 0 },
+  });
+  await aggregatorOf(env).ingest([...calls, slowest]);
+  const detail = LogDetail.parse(await read(`stats/logs/${slowest.request_id}`));
+  // No box has the model, so it counts among others and has no rank.
+  const unranked = { slower_than: null, store: "durable_object" };
+  expect(detail).toMatchObject({ id: slowest.request_id, ...unranked });
+  expect(detail.explanation).toBe(
+    "12.0 s; 90 % of it was loading the model, last used 2 min before",
+  );
+  const unknown = await read(`stats/logs/${idOf(at(1), 77)}`);
+  expect(unknown).toMatchObject({ error: { code: "request_not_found" } });
 });

@@ -13,12 +13,14 @@ import type { CurrentStats, HistoryPoint, Models } from "../../protocol/api/stat
 import type { GpuHistory, System, SystemPoint } from "../../protocol/api/system.ts";
 import type { TariffState } from "../../protocol/api/tariff.ts";
 import type { Counted } from "../answers/activity.ts";
+import type { Around } from "../answers/explanation.ts";
 import type { Span } from "../answers/history.ts";
 import type { Bindings } from "../env.ts";
 import type { CallUse } from "../keys/call-use.ts";
 import type { RegisteredBox } from "../registered-box.ts";
 import { inForce, type RunTimeSettings, type Settings, settingsOf } from "../settings.ts";
 import { type ActivityWish, activityOf } from "./activity-view.ts";
+import { aroundRequest, type Explained } from "./around-request.ts";
 import type { AuditFilter } from "./audit-notes.ts";
 import type { CellFilter, KeyFilter } from "./cells.ts";
 import { costsOf } from "./costs-view.ts";
@@ -46,6 +48,10 @@ export class AggregatorReads extends DurableObject<Bindings> {
     this.wakes = new Wakes(ctx, this.stores, settingsOf(env).stores.exportIntervalMs);
     ctx.blockConcurrencyWhile(() => this.wakes.resume(nowMs));
     this.news = new KeyNews(ctx, env, this.stores);
+  }
+
+  around(entry: Explained): Around {
+    return aroundRequest(this.stores, entry);
   }
 
   usesOf(ids: readonly string[]): Record<string, CallUse> {

@@ -17,6 +17,7 @@ export async function clearData(
     energyHours,
     intake,
     registry,
+    recentCalls,
     erasure,
     events,
   }: AggregatorStores,
@@ -37,6 +38,8 @@ export async function clearData(
         energyHours.clear();
         registry.forgetSums();
       }
+      // Damage that was counted from logs is gone with them.
+      recentCalls.clear();
       if (type === "all") events.clear();
       return intake.clear(kinds, nowMs);
     });

@@ -37,6 +37,7 @@ import { Moves } from "./moves.ts";
 import { Notifier } from "./notifier.ts";
 import { observedNow } from "./observed.ts";
 import { PinStore } from "./pins.ts";
+import { RecentCalls } from "./recent-calls.ts";
 import { Registry } from "./registry.ts";
 import { RunTimeSettingsStore } from "./run-time-settings.ts";
 import { SampleStore } from "./samples.ts";
@@ -64,6 +65,7 @@ export type AggregatorStores = {
   alerts: Alerts;
   listedRequests: ListedRequests;
   bypasses: Bypasses;
+  recentCalls: RecentCalls;
   epochs: Epochs;
   settings: RunTimeSettingsStore;
   tariffs: Tariffs;
@@ -133,11 +135,12 @@ export function openStores(
   const learned: LearnedTimes = new LearnedTimes(ledger, () => intake.lifetime());
   const moves = new Moves(storage.sql);
   const bypasses = new Bypasses();
+  const recentCalls = new RecentCalls(ledger);
   const intake: Intake = new Intake(
     storage,
     {
       ...{ ledger, cells, keyHours, epochs, outbox, held, moves },
-      ...{ repository: localRepository, observers: [learned, events, bypasses] },
+      ...{ repository: localRepository, observers: [learned, events, bypasses, recentCalls] },
     },
     nowMs,
   );
@@ -178,6 +181,7 @@ export function openStores(
     alerts: new Alerts(storage, { events, notifier, boxes, observe }, nowMs),
     listedRequests: new ListedRequests(),
     bypasses,
+    recentCalls,
     epochs,
     settings,
     tariffs,

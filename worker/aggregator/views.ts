@@ -160,13 +160,15 @@ export class Views {
   }
 
   observed(): Omit<ObservedParts, "isRecording"> {
-    const { deliveries, sharedRepository, untrusted, registry, bypasses } = this.#stores;
+    const { deliveries, sharedRepository, untrusted, registry, bypasses, recentCalls } =
+      this.#stores;
     return {
       stores: deliveries.reports(),
       repositoryError: sharedRepository?.failure ?? null,
       untrusted: untrusted.all(),
       largest: registry.boxes().flatMap((box) => largestOf(box) ?? []),
       bypassed: bypasses.all(),
+      damage: recentCalls.damage(Date.now()),
     };
   }
 

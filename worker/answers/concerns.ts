@@ -14,6 +14,8 @@ import { raise } from "../../protocol/raise-concern.ts";
 import type { Untrusted } from "../../protocol/untrusted.ts";
 import { VERSION } from "../version.ts";
 import { BYPASSED_MIN_MS, type Bypassed } from "./damage/bypass.ts";
+import { damageConcerns } from "./damage/concerns.ts";
+import type { Damage } from "./damage/damage.ts";
 import { isoOf } from "./figures.ts";
 import { compareVersions } from "./union.ts";
 
@@ -37,6 +39,7 @@ export type Observed = {
   /** The largest model on the disk of each box. */
   largest: readonly (Pick<InstalledModel, "name"> & { box: string; size_bytes: number })[];
   bypassed: readonly Bypassed[];
+  damage: Damage;
   nowMs: number;
 };
 
@@ -82,9 +85,13 @@ export const PLAIN: ConcernFormats = {
 };
 
 /** The concerns of a box that is up, as far as its readings alone do not show them. */
-function upConcerns(box: LiveBox, { largest, bypassed, nowMs }: Observed): Concern[] {
+function upConcerns(box: LiveBox, observed: Observed): Concern[] {
+  const { largest, damage, nowMs } = observed;
   const subject = { kind: "box", box: box.name } as const;
   const { agent_version, system } = box;
+  const bypassed = observed.bypassed.filter(
+    (gpu) => gpu.box === box.name && nowMs - gpu.since_ms >= BYPASSED_MIN_MS,
+  );
   const isOutdated = compareVersions(agent_version, VERSION) < 0;
   return [
     ...(isOutdated
@@ -95,13 +102,12 @@ function upConcerns(box: LiveBox, { largest, bypassed, nowMs }: Observed): Conce
       system,
       largest.find((model) => model.box === box.name),
     ),
-    ...bypassed
-      .filter((gpu) => gpu.box === box.name && nowMs - gpu.since_ms >= BYPASSED_MIN_MS)
-      .flatMap(({ gpu, utilization_percent, model, since_ms }) => {
-        const params = { utilization_percent, model, busy_since: isoOf(since_ms) };
-        const of = { kind: "gpu", box: box.name, index: gpu } as const;
-        return raise("gpu_bypassed", of, params, { value: utilization_percent });
-      }),
+    ...damageConcerns(box, damage, bypassed.length > 0),
+    ...bypassed.flatMap(({ gpu, utilization_percent, model, since_ms }) => {
+      const params = { utilization_percent, model, busy_since: isoOf(since_ms) };
+      const of = { kind: "gpu", box: box.name, index: gpu } as const;
+      return raise("gpu_bypassed", of, params, { value: utilization_percent });
+    }),
   ];
 }
 

@@ -29,7 +29,7 @@ export const Timed = RequestRecord.pick({
 export type Timed = z.infer<typeof Timed>;
 
 /** A shorter load phase is that of a model in memory. An edge of the histogram of loads. */
-const LOAD_MS_MIN = 750;
+export const LOAD_MS_MIN = 750;
 /** The weight of the newest time. */
 const NEWEST = 0.2;
 /**

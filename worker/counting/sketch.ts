@@ -75,6 +75,14 @@ export class Sketch {
     throw new Error("the bins of a sketch contain fewer values than its count");
   }
 
+  /** Returns the part of the values that are smaller, 0 to 1; null in an empty sketch. */
+  partBelow(value: number): number | null {
+    if (this.#count === 0) return null;
+    let below = value > 0 ? this.#zeros : 0;
+    for (const [bin, count] of this.#bins) if (valueOfBin(bin) < value) below += count;
+    return below / this.#count;
+  }
+
   /**
    * Returns the counts of bands of `bins` bins each, by their index: band i holds values in
    * (upperOfBand(i - 1), upperOfBand(i)]. Exact, since bands consist of whole bins. Zeros are in none.

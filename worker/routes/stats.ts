@@ -7,10 +7,12 @@ import { NOT_SHOWN, withoutText } from "../../protocol/kept-text.ts";
 import { MINUTE_CELLS_KEPT_DAYS } from "../aggregator/cells.ts";
 import { aggregatorOf } from "../aggregator/stub.ts";
 import { activitySpan } from "../answers/activity.ts";
+import { explanationOf } from "../answers/explanation.ts";
 import { historyExport, logsExport } from "../answers/export.ts";
 import { isoOf } from "../answers/figures.ts";
 import { endOf, spanOf } from "../answers/history.ts";
 import type { Env } from "../env.ts";
+import { GatewayError } from "../errors.ts";
 import { look } from "../gateway/look.ts";
 import { demand } from "../principal.ts";
 import { serveRoute } from "./api-route.ts";
@@ -70,6 +72,16 @@ serveRoute(statsRoutes, STATS_ROUTES.logs, async ({ query, principal }, c) => {
 serveRoute(statsRoutes, STATS_ROUTES.logFacets, async ({ query, principal }, c) => {
   if (query.q !== undefined) demand(principal, "text");
   return aggregatorOf(c.env).facets(query);
+});
+
+serveRoute(statsRoutes, STATS_ROUTES.log, async ({ params: { id }, principal }, c) => {
+  const { logs, store } = await readLogs(c.env, { id, limit: 1 });
+  const [entry] = logs;
+  if (entry === undefined) throw new GatewayError({ reason: "request_unknown", id });
+  const around = await aggregatorOf(c.env).around(entry);
+  const shown = principal.scopes.has("text") ? entry : withoutText(entry, NOT_SHOWN);
+  const explanation = explanationOf(entry, around);
+  return { ...shown, explanation, slower_than: around.slowerThan, store };
 });
 
 serveRoute(statsRoutes, STATS_ROUTES.models, async ({ query: { key } }, c) =>

@@ -5,7 +5,7 @@ export type RouteName = keyof typeof API_ROUTES;
 
 /**
  * Calls of the routes whose path alone is not enough. In the order of the table; the clears come last.
- * `{made}` is the id of the key, join code or target that was made last.
+ * `{made}` is the id of the key, join code or target that was made last, `{logged}` that of a request.
  */
 export const CALLS: Record<RouteName, { path?: string; body?: unknown }> = {
   audit: {},
@@ -48,6 +48,7 @@ export const CALLS: Record<RouteName, { path?: string; body?: unknown }> = {
   history: { path: "/api/stats/history?hours=2&model=llama3.2&box=atlas" },
   activity: { path: "/api/stats/activity?seconds=3600&split=model" },
   logs: { path: "/api/stats/logs?limit=2&status=success" },
+  log: { path: "/api/stats/logs/{logged}" },
   logFacets: { path: "/api/stats/logs/facets?status=success&buckets=4" },
   models: {},
   live: {},

@@ -2,6 +2,7 @@
 import { expect } from "vitest";
 import { Concern } from "../../../../protocol/concern.ts";
 import { concernsOf, type Observed, sentenceOf } from "../../../../worker/answers/concerns.ts";
+import { NO_DAMAGE } from "../../../../worker/answers/damage/damage.ts";
 import { boxOf, liveOf } from "../../dashboard/live.ts";
 
 export const NOW = Date.parse("2026-11-24T12:00:00Z");
@@ -18,6 +19,7 @@ export const concernsWith = (observed: Partial<Observed>): Concern[] =>
     untrusted: [],
     largest: [],
     bypassed: [],
+    damage: NO_DAMAGE,
     nowMs: NOW,
     ...observed,
   });

@@ -142,3 +142,10 @@ test("counts each value in the band that contains it", () => {
   for (const [count, inside] of counted) expect(count).toBe(inside);
   expect([...bands.values()].reduce((sum, count) => sum + count, 0)).toBe(values.length);
 });
+
+test("returns the part of its values that are smaller", () => {
+  const sketch = new Sketch();
+  expect(sketch.partBelow(1)).toBeNull();
+  for (const value of [0, 10, 20, 30, 1_000]) sketch.add(value);
+  expect([0, 5, 25, 2_000].map((value) => sketch.partBelow(value))).toEqual([0, 0.2, 0.6, 1]);
+});
