@@ -3,10 +3,11 @@
  * in `concerns.ts`.
  */
 import * as z from "zod";
-import { Count, Store, Time } from "./api/shapes.ts";
+import { Count, Time } from "./api/shapes.ts";
 import { Severity, type SubjectKind } from "./concerns/definition.ts";
 import { CONCERN_CODES, CONCERNS, type ConcernCode } from "./concerns.ts";
 import { BoxName } from "./records.ts";
+import { SinkName } from "./stores.ts";
 
 const SUBJECTS = {
   edge: z.object({ kind: z.literal("edge") }),
@@ -15,7 +16,7 @@ const SUBJECTS = {
   model: z.object({ kind: z.literal("model"), box: BoxName, model: z.string() }),
   external_store: z.object({
     kind: z.literal("external_store"),
-    store: Store.exclude(["durable_object"]),
+    store: SinkName,
   }),
 } satisfies Record<SubjectKind, z.ZodType>;
 

@@ -1,5 +1,7 @@
 /** The history as chart columns, and the parameters for each time range. Pure. */
+import type { SinkHealth } from "../../protocol/api/fleet.ts";
 import type { History, HistoryPoint } from "../../protocol/api/stats.ts";
+import type { StoreName } from "../../protocol/stores.ts";
 import { duration, UNKNOWN } from "./format.ts";
 import { type PageScope, secondsOf } from "./scope.ts";
 
@@ -42,6 +44,12 @@ export const RANGE_NAMES: Record<Range, string> = {
   "90d": "90 days",
   "365d": "year",
 };
+
+const STORES: Record<StoreName, true> = { clickhouse: true, postgres: true };
+
+/** Returns whether the edge can read history from one of these. A collector only takes records. */
+export const hasHistory = (sinks: readonly Pick<SinkHealth, "sink">[]): boolean =>
+  sinks.some(({ sink }) => sink in STORES);
 
 /**
  * Returns the selectable ranges. A year requires an external store: the edge alone keeps 90 days

@@ -4,7 +4,7 @@ import { Concern } from "../concern.ts";
 import { GpuEnergy } from "../gpu-energy.ts";
 import { InstalledModel, LoadedModel, LostGpu } from "../inventory.ts";
 import { BoxName, GpuSample, OVER_TIME, SystemSample } from "../records.ts";
-import { StoreName } from "../stores.ts";
+import { SinkName } from "../stores.ts";
 import { TakesUpdates, UpdateReport } from "../update.ts";
 import { BoxPin } from "./pins.ts";
 import type { ApiRoute } from "./route.ts";
@@ -29,10 +29,10 @@ export const BoxHealth = z
   .meta({ id: "BoxHealth" });
 export type BoxHealth = z.infer<typeof BoxHealth>;
 
-/** An external store, in `GET /api/health`. Its records are finished requests and samples. */
+/** An external store or a collector, in `GET /api/health`. Its records are finished requests and samples. */
 export const SinkHealth = z
   .object({
-    sink: StoreName,
+    sink: SinkName,
     state: z.enum(["ok", "failing"]),
     backlog: Count.describe("records in its outbox"),
     last_success: Time.nullable(),
@@ -71,7 +71,9 @@ export const Health = z
         "everything that is wrong now, critical concerns first; some of it does not degrade",
       ),
     boxes: z.array(BoxHealth),
-    sinks: z.array(SinkHealth).describe("the configured external stores; empty without any"),
+    sinks: z
+      .array(SinkHealth)
+      .describe("the configured external stores and OpenTelemetry collectors; empty without any"),
   })
   .meta({ id: "Health" });
 export type Health = z.infer<typeof Health>;

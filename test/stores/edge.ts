@@ -17,12 +17,13 @@ import { Moves } from "../../worker/aggregator/moves.ts";
 import { SampleStore } from "../../worker/aggregator/samples.ts";
 import { migrate } from "../../worker/aggregator/schema.ts";
 import { sentenceOf, storeConcerns } from "../../worker/answers/concerns.ts";
+import type { KeyedCell } from "../../worker/counting/cell.ts";
 import type { EnergyHour } from "../../worker/counting/energy-hours.ts";
 import { StoreDeliveries } from "../../worker/export/deliveries.ts";
 import { DeliveryStates } from "../../worker/export/delivery-states.ts";
-import type { ExternalStore } from "../../worker/export/external-store.ts";
 import { HeldRequests } from "../../worker/export/held-requests.ts";
 import { Outbox } from "../../worker/export/outbox.ts";
+import type { Sink } from "../../worker/export/sink.ts";
 import { LocalRepository } from "../../worker/repository/local.ts";
 
 export class Edge {
@@ -41,7 +42,7 @@ export class Edge {
   readonly audit: AuditLog;
   readonly #intake: Intake;
 
-  constructor(storage: DurableObjectStorage, stores: readonly ExternalStore[], nowMs: number) {
+  constructor(storage: DurableObjectStorage, stores: readonly Sink[], nowMs: number) {
     const { sql } = storage;
     this.nowMs = nowMs;
     this.storage = storage;
@@ -78,6 +79,10 @@ export class Edge {
 
   add(records: RequestRecord[], isReported = false): void {
     this.#intake.add(records, [], this.nowMs, isReported);
+  }
+
+  lifetime(): KeyedCell[] {
+    return this.#intake.lifetime();
   }
 
   complete(record: RequestRecord): void {

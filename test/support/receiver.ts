@@ -9,20 +9,26 @@ import type { AddressInfo } from "node:net";
 import type { TestProject } from "vitest/node";
 import type { Received } from "./received.ts";
 
-type Respond = (response: http.ServerResponse, attempt: number) => void;
+type Respond = (response: http.ServerResponse, attempt: number, body: string) => void;
 
 const answer =
   (status: number, headers: Record<string, string> = {}) =>
   (response: http.ServerResponse) =>
     void response.writeHead(status, headers).end("ok");
 
+/** A text that {@link BEHAVIOURS} `picky` refuses. */
+const REFUSED = "poison";
+
+const partialSuccess = (rejected: object) => (response: http.ServerResponse) =>
+  void response.end(JSON.stringify({ partialSuccess: { ...rejected, errorMessage: "no" } }));
+
 /** @param respond  by the number of the attempt with this id, from 1 */
 const afterwards =
   (fault: Respond, attempts: number): Respond =>
-  (response, attempt) =>
-    attempt <= attempts ? fault(response, attempt) : answer(200)(response);
+  (response, attempt, body) =>
+    attempt <= attempts ? fault(response, attempt, body) : answer(200)(response);
 
-/** Each accepts the message in the end. */
+/** Each accepts the message in the end, except for the last that refuse. */
 const BEHAVIOURS: Record<string, Respond> = {
   works: answer(200),
   fails: afterwards(answer(503), 3),
@@ -31,6 +37,11 @@ const BEHAVIOURS: Record<string, Respond> = {
   /** Takes the message and closes the connection: the sender cannot know that it arrived. */
   breaks: afterwards((response) => response.socket?.destroy(), 2),
   redirects: afterwards(answer(302, { location: "http://169.254.169.254/" }), 1),
+  /** As a collector refuses a whole request for one faulty part. */
+  picky: (response, _, body) => answer(body.includes(REFUSED) ? 400 : 200)(response),
+  partly: partialSuccess({ rejectedSpans: "2" }),
+  warns: partialSuccess({ rejectedDataPoints: 0 }),
+  forbids: answer(401),
   /** Sends a second answer that nobody requested. */
   twice: (response) => {
     const [first, second] = ["HTTP/1.1 200 OK", "HTTP/1.1 500 Internal Server Error"];
@@ -53,10 +64,11 @@ export default async function setup(project: TestProject): Promise<() => void> {
       const headers = Object.fromEntries(
         Object.entries(request.headers).map(([key, value]) => [key, String(value)]),
       );
-      got.push({ headers, body: Buffer.concat(chunks).toString() });
+      const body = Buffer.concat(chunks).toString();
+      got.push({ headers, body });
       const id = headers["webhook-id"];
       const attempt = got.filter((each) => each.headers["webhook-id"] === id).length;
-      (BEHAVIOURS[behaviour] ?? answer(404))(response, attempt);
+      (BEHAVIOURS[behaviour] ?? answer(404))(response, attempt, body);
     });
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));

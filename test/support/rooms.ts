@@ -22,7 +22,7 @@ export const ROOMS: Record<string, Record<string, string[]>> = {
     models: ["errors", "registered-box", "counting"],
     storage: [],
     alerting: ["answers", "storage", "base64"],
-    export: ["counting", "answers", "storage"],
+    export: ["counting", "answers", "storage", "version"],
     repository: ["errors", "registered-box", "counting", "answers", "models", "export"],
     settings: ["errors", "identity", "export"],
     seal: ["base64"],

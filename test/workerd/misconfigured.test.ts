@@ -40,6 +40,11 @@ test.each([
     { METRICS_EXPORT_INTERVAL: "0" },
     /METRICS_EXPORT_INTERVAL must be a whole number of seconds from 1/,
   ],
+  [
+    "headers of a collector that are not a list",
+    { OTEL_EXPORTER_OTLP_HEADERS: CALLER },
+    /OTEL_EXPORTER_OTLP_HEADERS must be a list of name=value/,
+  ],
   ["a database address that is not a URL", { DATABASE_URL: "neon" }, /DATABASE_URL is not a URL/],
   [
     "a database address of another protocol",

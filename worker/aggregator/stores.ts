@@ -5,6 +5,7 @@ import { StoreDeliveries } from "../export/deliveries.ts";
 import { DeliveryStates } from "../export/delivery-states.ts";
 import { openExternalStores } from "../export/external-stores.ts";
 import { HeldRequests } from "../export/held-requests.ts";
+import { openOtlpSinks } from "../export/otlp/sinks.ts";
 import { Outbox } from "../export/outbox.ts";
 import { admissionOf, type BoxAdmission } from "../joining/joined-box.ts";
 import { keyNameOf } from "../keys/names.ts";
@@ -116,7 +117,17 @@ export function openStores(
   const outbox: Outbox = new Outbox(storage.sql, { ledger, samples, energy: energyHours, audit });
   const deliveryStates = new DeliveryStates(storage.sql);
   const deliveries = new StoreDeliveries(storage, {
-    stores: openExternalStores(external.configured),
+    stores: [
+      ...openExternalStores(external.configured),
+      ...openOtlpSinks(external.otlp, () => ({
+        cells: intake.lifetime(),
+        sinceMs: epochs.clearedMs("metrics") ?? createdAtMs,
+        atMs: Date.now(),
+        simulatedBoxes: new Set(
+          registry.boxes().flatMap(({ name, hello }) => (hello.simulated ? [name] : [])),
+        ),
+      })),
+    ],
     outbox,
     states: deliveryStates,
   });

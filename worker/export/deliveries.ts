@@ -1,17 +1,19 @@
 /**
- * The deliveries to all external stores of this edge, each at its own pace.
+ * The deliveries to all external stores and collectors of this edge, each at its own pace.
  *
  * They share one outbox. The records that it names are exempt from retention until they are
  * delivered, up to a bound. Beyond it the oldest records are dropped, counted and shown.
  */
 import type { SinkHealth } from "../../protocol/api/fleet.ts";
+import { StoreName } from "../../protocol/stores.ts";
 import type { StoreReport } from "../answers/concerns.ts";
 import type { StoreCleared } from "../answers/data.ts";
 import { isoOf } from "../answers/figures.ts";
 import { type Clock, StoreDelivery } from "./delivery.ts";
 import { type DeliveryStates, newDeliveryState } from "./delivery-states.ts";
-import { type Clearing, type ExternalStore, StoreError } from "./external-store.ts";
+import { StoreError } from "./external-store.ts";
 import type { Outbox } from "./outbox.ts";
+import type { Clearing, Sink } from "./sink.ts";
 
 /** At most this many records wait: eleven days of one request per second. */
 export const OUTBOX_ITEMS_MAX = 1_000_000;
@@ -28,7 +30,7 @@ const CONTINUE_MS = 100;
 const METRIC_KINDS = ["gpu_samples", "system_samples", "energy_hours"] as const;
 
 export type StoreDeliveriesParts = {
-  stores: readonly ExternalStore[];
+  stores: readonly Sink[];
   outbox: Outbox;
   states: DeliveryStates;
   random?: () => number;
@@ -60,7 +62,7 @@ export class StoreDeliveries {
    * settings holds nothing back. If it is configured again, the edge does not know which records it
    * missed. It gets all of them again if duplicates do no harm there, and otherwise only new ones.
    */
-  #configure(stores: readonly ExternalStore[]): void {
+  #configure(stores: readonly Sink[]): void {
     const names = new Set<string>(stores.map(({ name }) => name));
     for (const [name, state] of this.#states.all())
       if (state.is_configured && !names.has(name))
@@ -71,8 +73,7 @@ export class StoreDeliveries {
     const others = this.#states.all().filter(([, { is_configured }]) => is_configured);
     const before = Math.min(...others.map(([, { cursor }]) => cursor.seq));
     const joining = stores.filter(({ name }) => this.#states.get(name)?.is_configured !== true);
-    const getsAll = ({ name, countsOnce }: ExternalStore) =>
-      countsOnce || this.#states.get(name) === null;
+    const getsAll = ({ name, countsOnce }: Sink) => countsOnce || this.#states.get(name) === null;
     const earliest = joining.some(getsAll) ? this.#outbox.addEarlier(before) : null;
     for (const store of joining) {
       const cursor = (getsAll(store) ? earliest : null) ?? this.#outbox.end();
@@ -148,10 +149,12 @@ export class StoreDeliveries {
   beginClear({ logs, metrics }: Clearing): void {
     if (logs) this.#outbox.deleteAll("requests");
     for (const kind of metrics ? METRIC_KINDS : []) this.#outbox.deleteAll(kind);
+    const keepers = this.#deliveries.filter(({ canClear }) => !canClear).map(({ name }) => name);
     for (const [name, state] of this.#states.all()) {
+      const isCleared = !keepers.some((keeper) => keeper === name);
       const clearing = {
-        logs: state.clearing.logs || logs,
-        metrics: state.clearing.metrics || metrics,
+        logs: state.clearing.logs || (logs && isCleared),
+        metrics: state.clearing.metrics || (metrics && isCleared),
       };
       const isGone =
         state.batch?.kind === "requests"
@@ -166,13 +169,17 @@ export class StoreDeliveries {
    * written to it.
    */
   clear(clock: Clock): Promise<StoreCleared[]> {
+    const stores = this.#deliveries.flatMap((delivery) => {
+      const { success, data: store } = StoreName.safeParse(delivery.name);
+      return success ? [{ store, delivery }] : [];
+    });
     return Promise.all(
-      this.#deliveries.map(async (delivery): Promise<StoreCleared> => {
+      stores.map(async ({ store, delivery }): Promise<StoreCleared> => {
         try {
-          return { store: delivery.name, rows: await delivery.clear(clock), error: null };
+          return { store, rows: await delivery.clear(clock), error: null };
         } catch (error) {
           if (!(error instanceof StoreError)) throw error;
-          return { store: delivery.name, rows: null, error: error.message };
+          return { store, rows: null, error: error.message };
         }
       }),
     );

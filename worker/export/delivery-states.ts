@@ -1,6 +1,6 @@
 /** The state of each delivery in storage, which survives restarts of the object. */
 import * as z from "zod";
-import type { StoreName } from "../../protocol/stores.ts";
+import type { SinkName } from "../../protocol/stores.ts";
 import { jsonText } from "../storage/json-text.ts";
 import { Cursor } from "./outbox.ts";
 import { TAIL_ENTRIES_MAX, TAIL_MS } from "./outbox-tail.ts";
@@ -59,7 +59,7 @@ export class DeliveryStates {
     this.read();
   }
 
-  get(name: StoreName): DeliveryState | null {
+  get(name: SinkName): DeliveryState | null {
     return this.#states.get(name) ?? null;
   }
 
@@ -133,4 +133,16 @@ export const newDeliveryState = (cursor: Cursor): DeliveryState => ({
   last_dropped_ms: null,
   set_aside: 0,
   last_set_aside: null,
+});
+
+export type Refused = { rows: number; message: string };
+
+/** Returns the fields of a state after rows were refused and given up. */
+export const setAsideOf = (
+  { set_aside }: DeliveryState,
+  { rows, message }: Refused,
+  at_ms: number,
+): Pick<DeliveryState, "set_aside" | "last_set_aside"> => ({
+  set_aside: set_aside + rows,
+  last_set_aside: { at_ms, message },
 });

@@ -1,5 +1,5 @@
 /**
- * The delivery to one external store: sends the records in the outbox exactly once.
+ * The delivery to one receiver, a store or a collector: sends the records in the outbox exactly once.
  *
  * A batch gets an id and is kept in storage before it is sent. Until the store confirms it, the
  * same
@@ -10,19 +10,20 @@
  * `next-batch.ts`), and neither does its delivery if the entry takes no row.
  */
 
-import type { StoreName } from "../../protocol/stores.ts";
+import type { SinkName } from "../../protocol/stores.ts";
 import { retryDelayMs } from "./backoff.ts";
-import { type DeliveryState, type DeliveryStates, newDeliveryState } from "./delivery-states.ts";
 import {
-  type ClearedRows,
-  type Clearing,
-  type ExternalStore,
-  internalFault,
-  StoreError,
-} from "./external-store.ts";
+  type DeliveryState,
+  type DeliveryStates,
+  newDeliveryState,
+  type Refused,
+  setAsideOf,
+} from "./delivery-states.ts";
+import { internalFault, StoreError } from "./external-store.ts";
 import { type NextBatch, nextBatch } from "./next-batch.ts";
 import type { Cursor, Outbox } from "./outbox.ts";
-import type { AnyRow } from "./rows.ts";
+import { type AnyRow, subjectOf } from "./rows.ts";
+import type { ClearedRows, Clearing, Sink } from "./sink.ts";
 
 /** One flush sends at most this many batches, then lets housekeeping run. */
 const BATCHES_PER_FLUSH = 20;
@@ -42,7 +43,7 @@ export type Clock = () => number;
 
 export class StoreDelivery {
   readonly #storage: DurableObjectStorage;
-  readonly #store: ExternalStore;
+  readonly #store: Sink;
   readonly #outbox: Outbox;
   readonly #states: DeliveryStates;
   readonly #random: () => number;
@@ -57,7 +58,7 @@ export class StoreDelivery {
 
   constructor(
     storage: DurableObjectStorage,
-    store: ExternalStore,
+    store: Sink,
     outbox: Outbox,
     states: DeliveryStates,
     random: () => number,
@@ -69,8 +70,13 @@ export class StoreDelivery {
     this.#random = random;
   }
 
-  get name(): StoreName {
+  get name(): SinkName {
     return this.#store.name;
+  }
+
+  /** False if the store keeps what it has got. */
+  get canClear(): boolean {
+    return this.#store.clear !== undefined;
   }
 
   get state(): DeliveryState {
@@ -137,10 +143,18 @@ export class StoreDelivery {
       const batch = this.#freeze();
       this.#hasMore = batch !== null;
       if (batch === null) break;
+      if (this.#store.kinds?.includes(batch.kind) === false) {
+        this.#put({ batch: null, cursor: batch.next });
+        continue;
+      }
       await this.#check();
       try {
-        if (batch.rows.length > 0) await this.#store.insert(batch);
-        this.#delivered(batch, clock());
+        let refused: Refused | null = null;
+        const refuse = (rows: number, message: string) => {
+          refused = { rows, message };
+        };
+        if (batch.rows.length > 0) await this.#store.insert(batch, refuse);
+        this.#delivered(batch, clock(), refused);
       } catch (error) {
         if (
           !(error instanceof StoreError) ||
@@ -160,7 +174,7 @@ export class StoreDelivery {
   /** Returns the batch that was being sent, or a new one; null if no records wait. */
   #freeze(): NextBatch | null {
     const { state } = this;
-    const bytesOf = (row: Parameters<ExternalStore["bytesOf"]>[0]) => this.#store.bytesOf(row);
+    const bytesOf = (row: AnyRow) => this.#store.bytesOf(row);
     const next = nextBatch(this.#outbox, state, this.#mayHaveSentEntry, bytesOf);
     if (next === null || next.origin === "stored") return next;
     const { id, kind, items, origin } = next;
@@ -172,13 +186,19 @@ export class StoreDelivery {
     return next;
   }
 
-  #delivered(batch: NextBatch, nowMs: number): void {
+  #delivered(batch: NextBatch, nowMs: number, refused: Refused | null): void {
     const { state } = this;
     const success = { failures: 0, retry_at_ms: null, last_success_ms: nowMs };
     // The cursor does not move if the batch was cleared or dropped while it was being sent.
     if (state.batch?.id !== batch.id) return this.#put(success);
-    const delivered = state.delivered + batch.items;
-    const next = { ...success, batch: null, cursor: batch.next, delivered };
+    const delivered = state.delivered + batch.items - (refused?.rows ?? 0);
+    const next = {
+      ...success,
+      batch: null,
+      cursor: batch.next,
+      delivered,
+      ...(refused === null ? {} : setAsideOf(state, refused, nowMs)),
+    };
     const entry = typeof batch.origin === "object" ? batch.origin.entry : null;
     const isRare = nowMs - this.#deliveredMs > RARE_MS;
     this.#deliveredMs = nowMs;
@@ -208,20 +228,14 @@ export class StoreDelivery {
     }
     const [row] = batch.rows;
     const subject = row === undefined ? "" : `${subjectOf(row)}: `;
-    const last_set_aside = { at_ms: nowMs, message: `${subject}${message}` };
-    this.#put({
-      last_error,
-      batch: null,
-      cursor: batch.next,
-      set_aside: state.set_aside + 1,
-      last_set_aside,
-    });
+    const setAside = setAsideOf(state, { rows: 1, message: `${subject}${message}` }, nowMs);
+    this.#put({ last_error, batch: null, cursor: batch.next, ...setAside });
   }
 
   async #clear(clock: Clock): Promise<ClearedRows> {
     if (!this.isClearing) return { logs: 0, metrics: 0 };
     const { clearing } = this.state;
-    const rows = await this.#store.clear(clearing);
+    const rows = (await this.#store.clear?.(clearing)) ?? { logs: 0, metrics: 0 };
     // Parts that were cleared meanwhile are still to be deleted.
     const isStillDue = (part: keyof Clearing) => this.state.clearing[part] && !clearing[part];
     this.#put({
@@ -236,7 +250,7 @@ export class StoreDelivery {
   async #deleteOld(nowMs: number): Promise<void> {
     if (this.#hasMore || nowMs - this.#deletedOldMs < DELETE_OLD_EVERY_MS) return;
     this.#deletedOldMs = nowMs;
-    if (this.#isChecked) await this.#store.deleteOld();
+    if (this.#isChecked) await this.#store.deleteOld?.();
   }
 
   async #check(): Promise<void> {
@@ -255,7 +269,7 @@ export class StoreDelivery {
       if (failure.failure === "schema") this.#isChecked = false;
       const nowMs = clock();
       const failures = this.state.failures + 1;
-      const retry_at_ms = nowMs + retryDelayMs(failures, this.#random());
+      const retry_at_ms = nowMs + retryDelayMs(failures, this.#random(), failure.retryAfterMs);
       this.#put({ failures, retry_at_ms, last_error: { at_ms: nowMs, message: failure.message } });
       return failure;
     }
@@ -283,11 +297,4 @@ export class StoreDelivery {
     this.#last = result.catch(() => {});
     return result;
   }
-}
-
-/** Names a row in a message, without its content. */
-function subjectOf(row: AnyRow): string {
-  if ("action" in row) return `entry ${row.id} of the audit log`;
-  if ("request_id" in row) return `request ${row.request_id}`;
-  return `${"state" in row ? "energy" : "sample"} of ${row.box}`;
 }

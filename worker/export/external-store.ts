@@ -1,18 +1,10 @@
-/** One external store: the interface through which records are delivered to it and read from it. */
+/** One external store: a receiver of records that can be read, and cleared. */
 import type { Logs, LogsPage } from "../../protocol/api/logs.ts";
 import type { HistoryPoint } from "../../protocol/api/stats.ts";
 import type { StoreName } from "../../protocol/stores.ts";
 import type { Span } from "../answers/history.ts";
-import type { AnyRow, Rows } from "./rows.ts";
 import type { MeanSamples } from "./sample-means.ts";
-
-/** Rows that are stored together or not at all. A retry has the same id and the same rows. */
-export type Batch = { id: string } & Rows;
-
-/** The parts of a store to delete. */
-export type Clearing = { logs: boolean; metrics: boolean };
-/** How many rows were deleted. */
-export type ClearedRows = { logs: number; metrics: number };
+import type { Batch, ClearedRows, Clearing, Sink } from "./sink.ts";
 
 export type LogFilter = Omit<LogsPage, "cursor"> & {
   cursor?: string | undefined;
@@ -28,21 +20,17 @@ export type HistoryFilter = {
   clearedMs: number | null;
 };
 
-export interface ExternalStore {
+export interface ExternalStore extends Sink {
   readonly name: StoreName;
   /** How many days its history covers. */
   readonly historyDays: number;
   /** How many days its samples cover. */
   readonly samplesDays: number;
-  /** True if a row that arrives again in another batch still counts once, also in the sums. */
-  readonly countsOnce: boolean;
-  /** Returns how many bytes a row adds to a statement. */
-  bytesOf(row: AnyRow): number;
   /** Creates the tables or brings them up to date. @throws {StoreError} */
   migrate(): Promise<void>;
   /** @throws {StoreError} `schema`, if the tables differ from the ones this version needs. */
   check(): Promise<void>;
-  /** May be called again with the same batch, which is stored once. @throws {StoreError} */
+  /** Takes a batch whole or not at all. @throws {StoreError} */
   insert(batch: Batch): Promise<void>;
   /** @throws {StoreError} */
   clear(what: Clearing): Promise<ClearedRows>;
@@ -85,10 +73,13 @@ export type StoreFailure = "schema" | "content" | "too_large" | "unavailable";
 export class StoreError extends Error {
   override readonly name = "StoreError";
   readonly failure: StoreFailure;
+  /** How long the receiver wants to be left alone; null if it named no time. */
+  readonly retryAfterMs: number | null;
 
-  constructor(failure: StoreFailure, message: string) {
+  constructor(failure: StoreFailure, message: string, retryAfterMs: number | null = null) {
     super(message);
     this.failure = failure;
+    this.retryAfterMs = retryAfterMs;
   }
 }
 

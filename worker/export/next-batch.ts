@@ -5,8 +5,8 @@
  * from it. For this, an entry that may have been sent like that is sent like that again.
  */
 import type { DeliveryState } from "./delivery-states.ts";
-import type { Batch } from "./external-store.ts";
 import type { Outbox, TakeLimits, Taken } from "./outbox.ts";
+import type { Batch } from "./sink.ts";
 
 const BATCH_ITEMS_MAX = 5_000;
 /**

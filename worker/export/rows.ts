@@ -114,6 +114,13 @@ export function energyRows({
   });
 }
 
+/** Names a row in a message, without its content. */
+export function subjectOf(row: AnyRow): string {
+  if ("action" in row) return `entry ${row.id} of the audit log`;
+  if ("request_id" in row) return `request ${row.request_id}`;
+  return `${"state" in row ? "energy" : "sample"} of ${row.box}`;
+}
+
 /** Removes from the texts of a row what a store rejects, and cuts those that are too long. */
 function cleaned<Row extends object>(row: Row): Row {
   const entries = Object.entries(row).map(([name, value]) => [

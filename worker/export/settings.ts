@@ -1,5 +1,5 @@
 /**
- * Settings of the external stores: which ones the edge writes to, and how it reaches them.
+ * Settings of the external stores and collectors: which ones the edge writes to, and how it reaches them.
  *
  * Parsed both for the Worker and for the programs that create and check the stores.
  */
@@ -13,12 +13,15 @@ import {
   EXTERNAL_STORES,
 } from "./external-stores.ts";
 
+import { OTLP_VARIABLES, type OtlpSettings, otlpSettings } from "./otlp/settings.ts";
+
 export type StoreSettings = {
   /** As deployed. The list of stores follows from it. */
   exporterType: ExporterType;
   /** The pause between two deliveries. */
   exportIntervalMs: number;
   configured: ConfiguredStores;
+  otlp: OtlpSettings;
 };
 
 export const STORE_VARIABLES = {
@@ -39,10 +42,11 @@ export const STORE_VARIABLES = {
     .transform(Number)
     .default(5)
     .describe(
-      "seconds between two deliveries to the external stores. A longer interval lets them sleep between " +
+      "seconds between two deliveries to the external stores and collectors. A longer interval lets them sleep between " +
         "requests",
     ),
   ...EXTERNAL_STORE_VARIABLES,
+  ...OTLP_VARIABLES,
 };
 
 const Variables = z.object(STORE_VARIABLES);
@@ -82,6 +86,7 @@ export const storeSettings = (variables: Variables): StoreSettings => ({
   exporterType: variables.EXPORTER_TYPE,
   exportIntervalMs: variables.METRICS_EXPORT_INTERVAL * 1_000,
   configured: configuredStores(storesNamedBy(variables.EXPORTER_TYPE), variables),
+  otlp: otlpSettings(variables),
 });
 
 /** Reads the seed's spelling of the list: "both" is the two stores that the seed has. */

@@ -6,7 +6,13 @@ import { preferences, setPreferences } from "../../data/preferences.ts";
 import { changeScope, scope, togglePause } from "../../data/scope.ts";
 import { Choice } from "../../parts/basics.tsx";
 import { moment } from "../../shape/format.ts";
-import { type Range, rangeOfScope, rangesOffered, secondsOfRange } from "../../shape/history.ts";
+import {
+  hasHistory,
+  type Range,
+  rangeOfScope,
+  rangesOffered,
+  secondsOfRange,
+} from "../../shape/history.ts";
 import { isLive, periodOf, secondsOf } from "../../shape/scope.ts";
 import { typedTime } from "../../shape/typed-time.ts";
 
@@ -18,7 +24,7 @@ export function ScopeRow({ live }: { live: Live }) {
     setPreferences({ range });
     changeScope({ seconds: secondsOf(range), fromMs: null, untilMs: null });
   };
-  const offered = rangesOffered(health.sinks.length > 0, chosen ?? preferences.value.range);
+  const offered = rangesOffered(hasHistory(health.sinks), chosen ?? preferences.value.range);
   const models = [
     ...new Set([
       ...stats.models_in_use,

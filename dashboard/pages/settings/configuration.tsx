@@ -135,7 +135,7 @@ const Switch = ({
 
 const ExternalStores = ({ sinks }: { sinks: readonly SinkHealth[] }) =>
   sinks.length === 0 ? null : (
-    <ul class="sinks" aria-label="External stores">
+    <ul class="sinks" aria-label="External stores and collectors">
       {sinks.map(({ sink, state, backlog, delivered, last_success, last_error }) => (
         <li key={sink}>
           <strong>{sink}</strong> <Pill tone={state === "ok" ? "good" : "bad"}>{state}</Pill>

@@ -4,6 +4,7 @@ import { place, replaceQuery } from "../../data/place.ts";
 import { useQuery } from "../../data/query.ts";
 import { Section, Skeleton } from "../../parts/basics.tsx";
 import { NoBox } from "../../parts/install.tsx";
+import { hasHistory } from "../../shape/history.ts";
 import { EnergyCosts } from "./costs.tsx";
 import { GpuCard } from "./gpu-card.tsx";
 import { MachineHistory } from "./history.tsx";
@@ -57,7 +58,7 @@ export function SystemPage() {
         ))}
       </Section>
       <EnergyCosts box={chosen} hasTariff={(tariff.data?.tariff ?? null) !== null} />
-      <MachineHistory box={chosen} hasStore={health.sinks.length > 0} />
+      <MachineHistory box={chosen} hasStore={hasHistory(health.sinks)} />
       <Section title="Machines">
         <ul class="cards">
           {shown.map((box) => (

@@ -19,14 +19,7 @@ import { endOf, type Span } from "../../answers/history.ts";
 import { spellingsOf } from "../../counting/model-key.ts";
 import { Bucket, pointsOf } from "../buckets.ts";
 import { erasedMessages, StoredFailure } from "../erased-messages.ts";
-import type {
-  Batch,
-  ClearedRows,
-  Clearing,
-  ExternalStore,
-  HistoryFilter,
-  LogFilter,
-} from "../external-store.ts";
+import type { ExternalStore, HistoryFilter, LogFilter } from "../external-store.ts";
 import { pageOf } from "../logs-page.ts";
 import type { AnyRow } from "../rows.ts";
 import {
@@ -42,6 +35,7 @@ import {
   STORE_MINUTES_KEPT_DAYS,
   STORE_SAMPLES_KEPT_DAYS,
 } from "../schema.ts";
+import type { Batch, ClearedRows, Clearing } from "../sink.ts";
 import { ClickHouseClient } from "./client.ts";
 import {
   CLICKHOUSE_MIGRATION,

@@ -14,14 +14,7 @@ import { endOf, type Span } from "../../answers/history.ts";
 import { spellingsOf } from "../../counting/model-key.ts";
 import { pointsOf } from "../buckets.ts";
 import { erasedMessages, StoredFailure } from "../erased-messages.ts";
-import type {
-  Batch,
-  ClearedRows,
-  Clearing,
-  ExternalStore,
-  HistoryFilter,
-  LogFilter,
-} from "../external-store.ts";
+import type { ExternalStore, HistoryFilter, LogFilter } from "../external-store.ts";
 import { pageOf } from "../logs-page.ts";
 import type { AnyRow } from "../rows.ts";
 import {
@@ -39,6 +32,7 @@ import {
   STORE_REQUESTS_KEPT_DAYS,
   STORE_SAMPLES_KEPT_DAYS,
 } from "../schema.ts";
+import type { Batch, ClearedRows, Clearing } from "../sink.ts";
 import { jsonRow, PostgresClient, rowsOf } from "./client.ts";
 import { addMinutesOf, KEY_BY_BUCKET, MINUTES_BY_BUCKET, MinuteBucket, SUMMED } from "./minutes.ts";
 import { POSTGRES_MIGRATION, POSTGRES_NAMES, POSTGRES_TABLES } from "./schema.ts";

@@ -3,6 +3,7 @@ import {
   bucketNote,
   columnsOf,
   drawnBuckets,
+  hasHistory,
   isUnknown,
   latestOf,
   RANGES,
@@ -108,4 +109,9 @@ test("explains what a chart shows, once it has two buckets", () => {
   expect(bucketNote([60, 120, 180], "The cards show the latest readings.")).toBe(
     "Each point of a chart covers 1\u202fmin. Beside the title are the figures of the last whole 1\u202fmin. The cards show the latest readings.",
   );
+});
+
+test("only an external store has history, not a collector", () => {
+  expect(hasHistory([{ sink: "otlp_traces" }, { sink: "otlp_metrics" }])).toBe(false);
+  expect(hasHistory([{ sink: "otlp_traces" }, { sink: "postgres" }])).toBe(true);
 });
