@@ -87,6 +87,7 @@ test("keeps an opened request in its place for two minutes while 200 more finish
   await using other = await Viewer.open(new URL(page.url()).hash);
   const opened = other.page.getByRole("complementary", { name: "Request" });
   await opened.locator(".phases").waitFor();
+  expect(await opened.locator(".explanation").textContent()).toMatch(/^\d.* of it was .*\.$/);
   expect(await opened.locator(".text-block pre").first().textContent()).toContain("a lone heron");
   expect([...viewer.errors, ...other.errors]).toEqual([]);
 });

@@ -26,6 +26,7 @@ test.concurrent("finds a page, a box and a request with the palette, without a m
   await page.getByRole("option", { name: id }).waitFor();
   await page.keyboard.press("Enter");
   await page.waitForURL((url) => url.hash.includes(id));
+  await find.waitFor({ state: "detached" });
   expect(hash()).toContain("#/requests?box=borealis");
 
   await page.keyboard.press("Meta+k");

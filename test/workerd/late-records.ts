@@ -3,8 +3,8 @@
  * and tries so for seconds: in the next file, whose ledger and costs would be those of both.
  */
 import type { RequestRecord } from "../../protocol/records.ts";
+import { timeOf } from "../../protocol/uuid-time.ts";
 import { Aggregator } from "../../worker/aggregator/aggregator.ts";
-import { timeOf } from "../../worker/storage/uuid-time.ts";
 
 /** In the ids that tests make up, see `idOf`. Their times are any. */
 const MADE_UP = "-7000-8000-";

@@ -10,8 +10,8 @@ import type { AuditPage, AuditQuery } from "../../protocol/api/audit.ts";
 import { AuditEntry, type AuditedChange, isChange } from "../../protocol/audit.ts";
 import { DAY_MS } from "../../protocol/day.ts";
 import { newRequestId } from "../../protocol/request-id.ts";
+import { timeOf } from "../../protocol/uuid-time.ts";
 import { jsonText } from "../storage/json-text.ts";
-import { timeOf } from "../storage/uuid-time.ts";
 
 /** An entry has at most 4 KB, mostly a tenth of that. */
 export const AUDIT_CHANGES_MAX = 20_000;

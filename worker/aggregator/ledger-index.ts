@@ -2,7 +2,7 @@
  * The rows of the ledger in memory, with the columns by which logs are selected: a few megabytes for all
  * of them. So a page and its total need no search of the table. Pure.
  */
-import { idFloor } from "../storage/uuid-time.ts";
+import { idFloor } from "../../protocol/uuid-time.ts";
 import { entryOf, type IndexedRow, matcher, type RowEntry, type RowFilter } from "./row-filter.ts";
 
 export type PageRange = {

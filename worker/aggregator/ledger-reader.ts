@@ -15,7 +15,7 @@ import {
 import { TEXT_FIELDS } from "../../protocol/kept-text.ts";
 import { isSorted } from "../../protocol/log-order.ts";
 import { RequestRecord, tokensUsed } from "../../protocol/records.ts";
-import { timeOf } from "../storage/uuid-time.ts";
+import { timeOf } from "../../protocol/uuid-time.ts";
 import { LedgerIndex } from "./ledger-index.ts";
 import type { LedgerPages } from "./ledger-pages.ts";
 import { type FacetCounts, RowFacets } from "./row-facets.ts";

@@ -7,8 +7,8 @@
 import * as z from "zod";
 import type { Logs, LogsPage } from "../../protocol/api/logs.ts";
 import { RequestRecord } from "../../protocol/records.ts";
+import { idFloor, timeOf } from "../../protocol/uuid-time.ts";
 import { spellingsOf } from "../counting/model-key.ts";
-import { idFloor, timeOf } from "../storage/uuid-time.ts";
 import type { KeyFilter } from "./cells.ts";
 import { COUNTED_AS } from "./counters.ts";
 import { type Forgotten, SLICE_IDS } from "./forgotten.ts";

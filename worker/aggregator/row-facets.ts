@@ -7,8 +7,8 @@ import {
 } from "../../protocol/api/log-facets.ts";
 import type { CallKind } from "../../protocol/call-kind.ts";
 import type { Status } from "../../protocol/records.ts";
+import { timeOf } from "../../protocol/uuid-time.ts";
 import { shortName } from "../counting/model-key.ts";
-import { timeOf } from "../storage/uuid-time.ts";
 import { facetTests, type RowEntry, type RowFilter } from "./row-filter.ts";
 
 type Span = { fromMs: number; untilMs: number; buckets: number };

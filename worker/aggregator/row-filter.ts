@@ -32,6 +32,7 @@ export type RowEntry = Pick<
   "request_id" | "model" | "status" | "box" | "key_id" | "end_user" | "session_id"
 > & {
   kind: CallKind | null;
+  /** µs, like ttft: a list shows hundredths of a millisecond. */
   latency: number;
   ttft: number | null;
   tokens: number | null;
@@ -56,15 +57,15 @@ export const entryOf = (row: IndexedRow, arrival: number): RowEntry => ({
   end_user: row.end_user,
   session_id: row.session_id,
   kind: callKindOf(row.endpoint),
-  latency: Math.round(row.latency_ms),
-  ttft: wholeOf(row.ttft_ms),
+  latency: Math.round(row.latency_ms * 1_000),
+  ttft: wholeOf(row.ttft_ms, 1_000),
   tokens: row.completion_tokens,
   rate: row.decode_ms ? wholeOf(row.completion_tokens, 1_000_000 / row.decode_ms) : null,
   energy: wholeOf(row.energy_j, 1_000),
   arrival,
 });
 
-const wholeOf = (figure: number | null, factor = 1): number | null =>
+const wholeOf = (figure: number | null, factor: number): number | null =>
   figure === null ? null : Math.round(figure * factor);
 
 export type RowFilter = Pick<

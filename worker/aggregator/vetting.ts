@@ -9,8 +9,8 @@ import type { RecordSource, ReportedRecord, RequestRecord } from "../../protocol
 import { UNROUTED } from "../../protocol/route.ts";
 import { OLLAMA_ROUTES } from "../../protocol/routes.ts";
 import type { Untrusted } from "../../protocol/untrusted.ts";
+import { timeOf } from "../../protocol/uuid-time.ts";
 import { acceptedSource, reasonIn, type SealKey, type Verdict, verdictOn } from "../seal.ts";
-import { timeOf } from "../storage/uuid-time.ts";
 import { bounded, type RequestLimits } from "./bounds.ts";
 
 const HOUR_MS = 3_600_000;

@@ -4,7 +4,7 @@
  * So a start finds the rows that came after a batch without an index, whose entries would be billed. It
  * searches the newest requests only, since the key of a row is the time of its request.
  */
-import { idFloor } from "./uuid-time.ts";
+import { idFloor } from "../../protocol/uuid-time.ts";
 
 /** A stamp is the arrival of its batch in this part of a millisecond. */
 export const STAMPS_PER_MS = 1_000;

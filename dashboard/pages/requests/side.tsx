@@ -6,6 +6,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import type { InFlight } from "../../../protocol/api/live.ts";
 import type { LogEntry } from "../../../protocol/api/logs.ts";
 import { callKindOf } from "../../../protocol/call-kind.ts";
+import { timeOf } from "../../../protocol/uuid-time.ts";
 import { nowMs } from "../../data/clock.ts";
 import { live } from "../../data/live.ts";
 import { useQuery } from "../../data/query.ts";
@@ -21,6 +22,9 @@ import { flightState } from "./in-flight.tsx";
 import { SecondRun } from "./second-run.tsx";
 import { StopButton } from "./stop.tsx";
 
+/** Most records arrive within seconds. An agent that is cut off sends its own later. */
+const RECORDED_WITHIN_MS = 60_000;
+
 type Props = {
   id: string;
   open: (id: string | null) => void;
@@ -30,13 +34,14 @@ type Props = {
 
 export function Side({ id, open, neighbours }: Props) {
   const flying = live.value?.value.in_flight.find(({ request_id }) => request_id === id) ?? null;
-  // A finished request never changes. One in flight is looked for again until it is finished.
+  // A finished request never changes. One in flight, or made just now, is looked for until it is finished.
   const [wasFlying, setWasFlying] = useState(flying !== null);
   useEffect(() => {
     if (flying !== null) setWasFlying(true);
   }, [flying !== null]);
   const [isFound, setIsFound] = useState(false);
-  const everyMs = wasFlying && !isFound ? 0 : null;
+  const isExpected = wasFlying || nowMs.value - timeOf(id) < RECORDED_WITHIN_MS;
+  const everyMs = isExpected && !isFound ? 0 : null;
   const { data, error, refetch } = useQuery("/api/stats/logs", { query: { id } }, everyMs);
   const entry = data?.logs[0] ?? null;
   useEffect(() => setIsFound(entry !== null), [entry !== null]);
@@ -107,12 +112,16 @@ const Flying = ({ request }: { request: InFlight }) => (
 
 function Finished({ entry, open }: { entry: LogEntry; open: Props["open"] }) {
   const [replays, setReplays] = useState(0);
+  const explained = useQuery("/api/stats/logs/{id}", { params: { id: entry.id } }, null);
   const kind = callKindOf(entry.endpoint);
   const isChat = kind === "chat" || kind === "generate";
   const curl = curlOf(entry, location.origin);
   const link = `${location.origin}/${hashOf("requests", { open: entry.id })}`;
+  // Everything below moves if the sentence comes later.
+  if (explained.data === null && explained.error === null) return <Skeleton lines={6} />;
   return (
     <>
+      {explained.data !== null && <p class="explanation">{explained.data.explanation}.</p>}
       <div class="side-actions">
         {isChat && entry.model !== null && hasScope("infer") && (
           <button

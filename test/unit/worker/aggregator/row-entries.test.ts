@@ -12,7 +12,7 @@ const MINUTE_MS = 60_000;
 const FROM_MS = Date.UTC(2026, 5, 1);
 
 const RECORDS: Partial<RequestRecord>[] = [
-  { latency_ms: 300, ttft_ms: 20, completion_tokens: 10, decode_ms: 1_000, energy_j: 1.5 },
+  { latency_ms: 300.04, ttft_ms: 20, completion_tokens: 10, decode_ms: 1_000, energy_j: 1.5 },
   { latency_ms: 300, ttft_ms: null, completion_tokens: 90, decode_ms: 3_000, energy_j: 0.25 },
   { latency_ms: 20, ttft_ms: null, completion_tokens: null, decode_ms: null, status: "error" },
   { latency_ms: 9_000, ttft_ms: 5, completion_tokens: 40, decode_ms: 0, model: "mistral" },
@@ -38,7 +38,7 @@ test("keeps no text of a record in memory", () => {
 });
 
 test.each<[LogOrder, number[]]>([
-  [{ sort: "latency" }, [3, 1, 0, 4, 2]],
+  [{ sort: "latency" }, [3, 0, 1, 4, 2]],
   [{ sort: "latency", order: "asc" }, [2, 4, 1, 0, 3]],
   [{ sort: "ttft" }, [4, 0, 3, 2, 1]],
   [{ sort: "ttft", order: "asc" }, [3, 0, 4, 2, 1]],
