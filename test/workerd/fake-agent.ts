@@ -87,11 +87,13 @@ export class FakeAgent {
 
   /** Sends a whole answer, from frame 0. */
   answer(stream: string, status: number, headers: [string, string][], body: string): void {
-    this.send(
-      { type: FrameType.head, stream, seq: 0, payload: jsonBytes({ status, headers }) },
-      { type: FrameType.data, stream, seq: 1, payload: new TextEncoder().encode(body) },
-      { type: FrameType.end, stream, seq: 2, payload: NO_PAYLOAD },
-    );
+    const end = { type: FrameType.end, stream, seq: 2, payload: NO_PAYLOAD };
+    this.send(...begun(stream, status, headers, body), end);
+  }
+
+  /** Sends an answer without its end. */
+  begin(stream: string, status: number, headers: [string, string][], body: string): void {
+    this.send(...begun(stream, status, headers, body));
   }
 
   /** Returns the next frame of a type and removes it from {@link frames}. */
@@ -134,3 +136,13 @@ export class FakeAgent {
     for (const wake of this.#wake.splice(0)) wake();
   }
 }
+
+const begun = (
+  stream: string,
+  status: number,
+  headers: [string, string][],
+  body: string,
+): Frame[] => [
+  { type: FrameType.head, stream, seq: 0, payload: jsonBytes({ status, headers }) },
+  { type: FrameType.data, stream, seq: 1, payload: new TextEncoder().encode(body) },
+];

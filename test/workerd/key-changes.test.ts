@@ -6,7 +6,7 @@ import { evictDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, expect, test } from "vitest";
 import type { MadeKey } from "../../protocol/api/keys.ts";
-import { FrameType, jsonBytes, parsePayload } from "../../protocol/frames.ts";
+import { FrameType, parsePayload } from "../../protocol/frames.ts";
 import { Abort } from "../../protocol/messages.ts";
 import { newRequestId } from "../../protocol/request-id.ts";
 import type { Fleet } from "../../worker/aggregator/fleet.ts";
@@ -190,12 +190,8 @@ test.each([
   const { id, key } = await make();
   const answering = streamed(key, path);
   const { stream } = await box.next();
-  const head = jsonBytes({ status: 200, headers: [["content-type", type]] });
   const first = "data: {}\n\n";
-  box.agent.send(
-    { type: FrameType.head, stream, seq: 0, payload: head },
-    { type: FrameType.data, stream, seq: 1, payload: new TextEncoder().encode(first) },
-  );
+  box.agent.begin(stream, 200, [["content-type", type]], first);
   const answer = await answering;
   expect(answer.status).toBe(200);
   const startMs = Date.now();

@@ -2,7 +2,7 @@
 import { env } from "cloudflare:workers";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { MadeKey } from "../../protocol/api/keys.ts";
-import { FrameType, jsonBytes, parsePayload } from "../../protocol/frames.ts";
+import { FrameType, parsePayload } from "../../protocol/frames.ts";
 import { Abort } from "../../protocol/messages.ts";
 import { newRequestId } from "../../protocol/request-id.ts";
 import { aggregatorOf } from "../../worker/aggregator/stub.ts";
@@ -57,12 +57,8 @@ test.each([
 ])("an answer of %s that has begun ends with an error of that API", async (path, type, ending) => {
   const answering = begin(CALLER, path);
   const { stream } = await box.next();
-  const head = jsonBytes({ status: 200, headers: [["content-type", type]] });
   const first = "data: {}\n\n";
-  box.agent.send(
-    { type: FrameType.head, stream, seq: 0, payload: head },
-    { type: FrameType.data, stream, seq: 1, payload: new TextEncoder().encode(first) },
-  );
+  box.agent.begin(stream, 200, [["content-type", type]], first);
   const answer = await answering;
   expect(await (await stop(stream, ADMIN)).json()).toEqual({
     status: "stopped",
