@@ -3,6 +3,7 @@
  * page about a period draws, in one answer.
  */
 import * as z from "zod";
+import { IN_ORDER, isInOrder, periodFields, STARTS_ONCE, startsOnce } from "./period.ts";
 import type { ApiRoute } from "./route.ts";
 import { Count, Figure, KeyNarrowing, Rate, Store, Time } from "./shapes.ts";
 
@@ -13,7 +14,6 @@ export const ACTIVITY_STEPS = [
 /** More bars are too thin to see and to click. */
 export const ACTIVITY_POINTS_MAX = 100;
 export const ACTIVITY_SECONDS_MAX = 365 * 86_400;
-export const ACTIVITY_SECONDS_MIN = 10;
 /** As many colours differ clearly. */
 export const ACTIVITY_GROUPS_MAX = 10;
 
@@ -120,15 +120,7 @@ export type Activity = z.infer<typeof Activity>;
 
 export const ActivityQuery = z
   .strictObject({
-    seconds: z.coerce
-      .number()
-      .int()
-      .min(ACTIVITY_SECONDS_MIN)
-      .max(ACTIVITY_SECONDS_MAX)
-      .optional()
-      .describe("length of the period, up to until; default 3600"),
-    since: Time.optional().describe("start of the period, instead of seconds"),
-    until: Time.optional().describe("end of the period; default now"),
+    ...periodFields(ACTIVITY_SECONDS_MAX),
     split: z
       .string()
       .transform((names) => names.split(","))
@@ -137,14 +129,8 @@ export const ActivityQuery = z
       .describe("also counts each model, box or key: one of them, or several with commas"),
     ...KeyNarrowing.shape,
   })
-  .refine(({ seconds, since }) => seconds === undefined || since === undefined, {
-    error: "use seconds or since, not both",
-    path: ["seconds"],
-  })
-  .refine(({ since, until }) => since === undefined || until === undefined || since < until, {
-    error: "must be before until",
-    path: ["since"],
-  });
+  .refine(startsOnce, STARTS_ONCE)
+  .refine(isInOrder, IN_ORDER);
 export type ActivityQuery = z.infer<typeof ActivityQuery>;
 
 export const ACTIVITY_ROUTES = {

@@ -8,6 +8,7 @@ import { COST_ROUTES } from "./costs.ts";
 import { DATA_ROUTES } from "./data.ts";
 import { DOCS_ROUTES } from "./docs.ts";
 import { EVENT_ROUTES } from "./events.ts";
+import { EXPLANATION_ROUTES } from "./explanation.ts";
 import { FLEET_ROUTES } from "./fleet.ts";
 import { JOINING_ROUTES } from "./joining.ts";
 import { KEY_ROUTES } from "./key-routes.ts";
@@ -31,6 +32,7 @@ export const API_ROUTES = {
   ...SYSTEM_ROUTES,
   ...STATS_ROUTES,
   ...ACTIVITY_ROUTES,
+  ...EXPLANATION_ROUTES,
   ...LIVE_ROUTES,
   ...REQUEST_ROUTES,
   ...EVENT_ROUTES,

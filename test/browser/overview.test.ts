@@ -105,6 +105,8 @@ test.concurrent("leads from a bar to its requests, and selects a time by draggin
   const minutes = (Date.parse(until) - Date.parse(from)) / 60_000;
   expect(minutes).toBeGreaterThan(8);
   expect(minutes).toBeLessThan(10);
+  // A time that somebody selected is explained, even if there is nothing to explain.
+  await page.getByText(/^(P95 (was|rose|fell)|No model answered|\d+ requests?, too few)/).waitFor();
   await page.getByRole("button", { name: "Follow", exact: true }).click();
   await expect.poll(hash).toMatch(/^#\/\?range=\d+s$/);
 

@@ -169,7 +169,7 @@ test("explains one request by its phases and its model, and knows none by anothe
   const unranked = { slower_than: null, store: "durable_object" };
   expect(detail).toMatchObject({ id: slowest.request_id, ...unranked });
   expect(detail.explanation).toBe(
-    "12.0 s; 90 % of it was loading the model, last used 2 min before",
+    "12.0 s; 90 % of it was loading the model, last used 99 s before",
   );
   const unknown = await read(`stats/logs/${idOf(at(1), 77)}`);
   expect(unknown).toMatchObject({ error: { code: "request_not_found" } });

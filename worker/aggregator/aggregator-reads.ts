@@ -5,6 +5,7 @@ import type { Bench } from "../../protocol/api/bench.ts";
 import type { Costs, CostsQuery } from "../../protocol/api/costs.ts";
 import type { DataSummary } from "../../protocol/api/data.ts";
 import type { Events, EventsQuery } from "../../protocol/api/events.ts";
+import type { PeriodExplanation } from "../../protocol/api/explanation.ts";
 import type { Boxes, Gpu } from "../../protocol/api/fleet.ts";
 import type { LogFacets, LogFacetsQuery } from "../../protocol/api/log-facets.ts";
 import type { Logs, LogsPage } from "../../protocol/api/logs.ts";
@@ -27,6 +28,7 @@ import { costsOf } from "./costs-view.ts";
 import { currentFleet, type Fleet } from "./fleet.ts";
 import { KeyNews } from "./key-news.ts";
 import { KeyViews, type UsedKeys, usedKeysOf, type WatchedOfKey } from "./key-views.ts";
+import { explainPeriod, type PeriodWish } from "./period-view.ts";
 import { type AggregatorStores, openStores } from "./stores.ts";
 import type { Watched } from "./views.ts";
 import { Wakes } from "./wakes.ts";
@@ -92,6 +94,10 @@ export class AggregatorReads extends DurableObject<Bindings> {
 
   activity(span: Span, wish: ActivityWish): Promise<Counted> {
     return activityOf(this.stores, span, wish);
+  }
+
+  explainPeriod(wish: PeriodWish): Promise<PeriodExplanation> {
+    return explainPeriod(this.stores, wish, Date.now());
   }
 
   logs(page: LogsPage): Promise<Logs> {

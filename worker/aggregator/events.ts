@@ -10,8 +10,8 @@ import { eventText } from "../../protocol/event-text.ts";
 import { EVENT_KINDS, eventParams, MachineEvent, type NewEvent } from "../../protocol/events.ts";
 import { withTag } from "../../protocol/inventory.ts";
 import type { RequestRecord } from "../../protocol/records.ts";
-import { PLAIN } from "../answers/concerns.ts";
 import { isoOf } from "../answers/figures.ts";
+import { PLAIN } from "../answers/wording.ts";
 import { jsonText } from "../storage/json-text.ts";
 
 /** A year of about thirty events a day. */

@@ -110,6 +110,19 @@ export class LedgerPages {
   }
 
   /**
+   * Yields the pages that may have records of requests from [from, to), each with those. Pages that come
+   * and go meanwhile may be missed.
+   */
+  *between(from: string, to: string, order: "up" | "down"): Generator<StoredRow[]> {
+    const labels = this.#all().filter(({ label }) => label.last >= from && label.first < to);
+    for (const { page } of order === "up" ? labels : labels.toReversed())
+      yield this.rows(page).filter((row) => {
+        const { request_id: id } = Named.parse(row);
+        return id >= from && id < to;
+      });
+  }
+
+  /**
    * Returns the records of these requests in whose pages the texts contain `json`.
    * @param json  the sought text as it stands in JSON, in small letters
    */

@@ -15,8 +15,11 @@ import {
 import { TEXT_FIELDS } from "../../protocol/kept-text.ts";
 import { isSorted } from "../../protocol/log-order.ts";
 import { RequestRecord, tokensUsed } from "../../protocol/records.ts";
-import { timeOf } from "../../protocol/uuid-time.ts";
+import { idFloor, timeOf } from "../../protocol/uuid-time.ts";
+import { isoOf } from "../answers/figures.ts";
+import type { TimedCall } from "../answers/period/stretch.ts";
 import { LedgerIndex } from "./ledger-index.ts";
+import type { StoredRow } from "./ledger-page.ts";
 import type { LedgerPages } from "./ledger-pages.ts";
 import { type FacetCounts, RowFacets } from "./row-facets.ts";
 import { INDEXED_COLUMNS, type IndexedRow, type RowEntry, type RowFilter } from "./row-filter.ts";
@@ -31,6 +34,8 @@ const PAGE_CHARS_MAX = 4_000_000;
 const PAGE_ROWS = 50;
 /** Pages of a slice that reads no texts: some milliseconds. */
 const INDEX_PAGES = 8;
+/** Pages of a slice whose records are parsed: some milliseconds. */
+const HEAD_PAGES = 4;
 /** Rows of a slice in memory that are counted or sorted: 2 ms. */
 const MEMORY_ROWS = 2_000;
 /** Records of a slice whose texts are searched: some milliseconds. */
@@ -136,6 +141,33 @@ export class LedgerReader {
         : [filter, await this.#found(index, filter, q)];
     await this.#inSlices(index, rest, found, (slice) => facets.add(slice));
     return { ...facets.counts, oldestMs };
+  }
+
+  /** Returns the times of the calls that a model answered in [fromMs, toMs), in order of their starts. */
+  async times(
+    filter: Pick<RowFilter, "model" | "box" | "key">,
+    fromMs: number,
+    toMs: number,
+  ): Promise<TimedCall[]> {
+    const index = await this.#rows();
+    const times: TimedCall[] = [];
+    const range = { since: isoOf(fromMs), until: isoOf(toMs) };
+    const answered: RowFilter = { ...filter, ...range, status: "success" };
+    await this.#inSlices(index, answered, null, (slice) => {
+      for (const { request_id, kind, latency } of slice)
+        if (kind !== null && kind !== "manage" && kind !== "read")
+          times.push({ atMs: timeOf(request_id), latencyMs: latency / 1_000 });
+    });
+    return times;
+  }
+
+  /** Yields the records of [fromMs, toMs) without their texts, page by page, and pauses in between. */
+  async *heads(fromMs: number, toMs: number, order: "up" | "down"): AsyncGenerator<StoredRow[]> {
+    let read = 0;
+    for (const rows of this.#pages.between(idFloor(fromMs), idFloor(toMs), order)) {
+      if (rows.length > 0) yield rows;
+      if (++read % HEAD_PAGES === 0) await this.#pause();
+    }
   }
 
   /** Takes the rows that match, and lets others have the object in between. Returns their number. */

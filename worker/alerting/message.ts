@@ -3,6 +3,7 @@
 import type { Severity } from "../../protocol/concerns/definition.ts";
 import { sentenceOf } from "../answers/concerns.ts";
 import { isoOf } from "../answers/figures.ts";
+import { durationText } from "../answers/wording.ts";
 import type { Notice } from "./notices.ts";
 
 export type NoticeMessage = {
@@ -23,7 +24,7 @@ export function messageOf({ id, created_ms, opened, closed }: Notice): NoticeMes
   const lines = [
     ...opened.map(({ concern }) => `${nameOf(concern.severity)}: ${sentenceOf(concern)}`),
     ...closed.map(
-      ({ concern, lasted_ms }) => `Over after ${spanOf(lasted_ms)}: ${sentenceOf(concern)}`,
+      ({ concern, lasted_ms }) => `Over after ${durationText(lasted_ms)}: ${sentenceOf(concern)}`,
     ),
   ];
   const severity = opened.some(({ concern }) => concern.severity === "critical")
@@ -71,12 +72,4 @@ function countsOf(opened: number, closed: number): string {
     ...(closed === 0 ? [] : [`${closed} over`]),
   ];
   return parts.join(", ");
-}
-
-const MINUTE_MS = 60_000;
-
-function spanOf(ms: number): string {
-  if (ms < 2 * MINUTE_MS) return `${Math.round(ms / 1_000)} s`;
-  if (ms < 120 * MINUTE_MS) return `${Math.round(ms / MINUTE_MS)} min`;
-  return `${Math.round(ms / (60 * MINUTE_MS))} h`;
 }

@@ -3,7 +3,6 @@ import {
   ACTIVITY_GROUPS_MAX,
   ACTIVITY_POINTS_MAX,
   ACTIVITY_SECONDS_MAX,
-  ACTIVITY_SECONDS_MIN,
   ACTIVITY_STEPS,
   type Activity,
   type ActivityFigures,
@@ -12,6 +11,7 @@ import {
   type ActivityQuery,
   type ActivitySplit,
 } from "../../protocol/api/activity.ts";
+import { PERIOD_SECONDS_MIN } from "../../protocol/api/period.ts";
 import type { HistoryPoint } from "../../protocol/api/stats.ts";
 import { Cell, sumOf } from "../counting/cell.ts";
 import { BINS_PER_POWER, upperOfBand } from "../counting/sketch.ts";
@@ -42,7 +42,7 @@ export function activitySpan(
   const to = until === undefined ? nowMs / 1_000 : Date.parse(until) / 1_000;
   const wanted = since === undefined ? to - (seconds ?? HOUR_SECONDS) : Date.parse(since) / 1_000;
   // A link may have been made by somebody whose clock is ahead.
-  const from = Math.max(to - ACTIVITY_SECONDS_MAX, Math.min(wanted, to - ACTIVITY_SECONDS_MIN));
+  const from = Math.max(to - ACTIVITY_SECONDS_MAX, Math.min(wanted, to - PERIOD_SECONDS_MIN));
   const length = to - from;
   const isByKey = key !== undefined || split?.includes("key") === true;
   const finest =

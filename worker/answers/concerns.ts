@@ -7,7 +7,7 @@ import type { SinkHealth } from "../../protocol/api/fleet.ts";
 import type { Live, LiveBox } from "../../protocol/api/live.ts";
 import { boxConcerns } from "../../protocol/box-concerns.ts";
 import type { Concern, ConcernOf } from "../../protocol/concern.ts";
-import { type ConcernFormats, concernText } from "../../protocol/concern-text.ts";
+import { concernText } from "../../protocol/concern-text.ts";
 import { CONCERNS, LOSS_SHOWN_MS, REQUESTS_MIN } from "../../protocol/concerns.ts";
 import type { InstalledModel } from "../../protocol/inventory.ts";
 import { raise } from "../../protocol/raise-concern.ts";
@@ -18,6 +18,7 @@ import { damageConcerns } from "./damage/concerns.ts";
 import type { Damage } from "./damage/damage.ts";
 import { isoOf } from "./figures.ts";
 import { compareVersions } from "./union.ts";
+import { PLAIN } from "./wording.ts";
 
 /** An external store's health, and the recent losses that its totals do not date. */
 export type StoreReport = {
@@ -69,20 +70,6 @@ export function sentenceOf(concern: Concern): string {
   const { title, predicate } = concernText(concern, PLAIN);
   return `${title} ${predicate}`;
 }
-
-/**
- * Nobody's locale: digits without separators, SI units, ISO 8601 times. Stable while nothing
- * changes.
- */
-export const PLAIN: ConcernFormats = {
-  count: String,
-  percent: (rate) => `${Math.round(1_000 * rate) / 10} %`,
-  duration: (ms) => `${Math.round(ms / 1_000)} s`,
-  bytes: (bytes) => `${Math.round(bytes / 1e8) / 10} GB`,
-  temperature: (celsius) => `${Math.round(celsius)} °C`,
-  since: (iso) => `since ${iso}`,
-  at: (iso) => `at ${iso}`,
-};
 
 /** The concerns of a box that is up, as far as its readings alone do not show them. */
 function upConcerns(box: LiveBox, observed: Observed): Concern[] {

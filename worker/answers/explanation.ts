@@ -4,6 +4,7 @@
  * It claims nothing that its input does not show: a cause is named only if it overlaps the phase.
  */
 import type { LogEntry } from "../../protocol/api/logs.ts";
+import { countText, durationText, latencyText, tenths } from "./wording.ts";
 
 /** The surroundings of a request; null where unknown. */
 export type Around = {
@@ -54,7 +55,7 @@ export function explanationOf(entry: LogEntry, around: Around): string {
 }
 
 function head({ status, failed_at, latency_ms, http_status }: LogEntry, around: Around): string {
-  const time = seconds(latency_ms);
+  const time = latencyText(latency_ms);
   if (status === "cancelled") return `The caller left after ${time}`;
   if (status === "error")
     return `Failed after ${time} in ${PLACES[failed_at ?? "gateway"]} (${http_status})`;
@@ -114,25 +115,18 @@ const queueCause = ({ beside }: Around): string =>
 
 function loadCause({ timestamp }: LogEntry, { usedMs }: Around): string {
   if (usedMs === null) return "";
-  return `, last used ${span(Date.parse(timestamp) - usedMs)} before`;
+  return `, last used ${durationText(Date.parse(timestamp) - usedMs)} before`;
 }
 
 function rateCause({ completion_tokens, decode_ms }: LogEntry, around: Around): string {
   if (completion_tokens === null || decode_ms === null || decode_ms === 0) return "";
   const rate = (1_000 * completion_tokens) / decode_ms;
-  const text = ` at ${Math.round(10 * rate) / 10} tokens/s`;
+  const text = ` at ${tenths(rate)} tokens/s`;
   const usual = around.tokensPerSecond;
   if (usual === null || rate >= SLOW_PART * usual) return text;
   return `${text}, ${percent(1 - rate / usual)} fewer than usual on this box`;
 }
 
 const tokens = (count: number | null): string =>
-  count === null ? "tokens" : count === 1 ? "1 token" : `${count} tokens`;
+  count === null ? "tokens" : countText(count, "token");
 const percent = (share: number): string => `${Math.round(100 * share)} %`;
-const seconds = (ms: number): string =>
-  ms < 1_000 ? `${Math.round(ms)} ms` : `${(ms / 1_000).toFixed(ms < 10_000 ? 2 : 1)} s`;
-
-function span(ms: number): string {
-  if (ms < 60_000) return `${Math.round(ms / 1_000)} s`;
-  return ms < 3_600_000 ? `${Math.round(ms / 60_000)} min` : `${Math.round(ms / 3_600_000)} h`;
-}

@@ -52,3 +52,11 @@ export function startOfDay(date: string, timeZone: string): number {
 /** Returns the first date of the month of a time. */
 export const firstOfMonth = (ms: number, timeZone: string): string =>
   `${localDay(ms, timeZone).slice(0, 7)}-01`;
+
+/** Returns the time of day, such as 14:05, with its date if that is another than today. */
+export function localTimeText(ms: number, timeZone: string, nowMs: number): string {
+  const { hour, minute } = partsOf(ms, timeZone);
+  const day = localDay(ms, timeZone);
+  const time = `${hour}:${minute}`;
+  return day === localDay(nowMs, timeZone) ? time : `${time} on ${day}`;
+}

@@ -1,6 +1,7 @@
 /** The routes of `/api/stats` and `/api/models`: totals, history, logs and models. */
 import { Hono } from "hono";
 import { ACTIVITY_ROUTES } from "../../protocol/api/activity.ts";
+import { EXPLAINED_SECONDS_MAX, EXPLANATION_ROUTES } from "../../protocol/api/explanation.ts";
 import type { Logs, LogsPage } from "../../protocol/api/logs.ts";
 import { STATS_ROUTES } from "../../protocol/api/stats.ts";
 import { NOT_SHOWN, withoutText } from "../../protocol/kept-text.ts";
@@ -20,6 +21,8 @@ import { historyReader, readActivity, readLogs } from "./read-older.ts";
 
 /** Entries of one page if the query has no limit. */
 const LOGS_LIMIT = 100;
+/** Length of a period without a start. */
+const EXPLAINED_SECONDS = 3_600;
 
 export const statsRoutes = new Hono<Env>();
 
@@ -53,6 +56,15 @@ serveRoute(statsRoutes, ACTIVITY_ROUTES.activity, async ({ query }, c) => {
     step_seconds: span.granularity,
     ...(await readActivity(c.env, span, query)),
   };
+});
+
+serveRoute(statsRoutes, EXPLANATION_ROUTES.explainPeriod, async ({ query }, c) => {
+  const { since, until, seconds = EXPLAINED_SECONDS, time_zone, ...filter } = query;
+  const nowMs = Date.now();
+  const toMs = Math.min(nowMs, until === undefined ? nowMs : Date.parse(until));
+  const wantedMs = since === undefined ? toMs - seconds * 1_000 : Date.parse(since);
+  const fromMs = Math.max(toMs - EXPLAINED_SECONDS_MAX * 1_000, Math.min(wantedMs, toMs - 1_000));
+  return aggregatorOf(c.env).explainPeriod({ fromMs, toMs, timeZone: time_zone, filter });
 });
 
 serveRoute(statsRoutes, STATS_ROUTES.logs, async ({ query, principal }, c) => {

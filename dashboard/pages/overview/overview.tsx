@@ -15,6 +15,7 @@ import { useActivity } from "./period.tsx";
 import { ScopeRow } from "./scope-row.tsx";
 import { Totals } from "./totals.tsx";
 import { Traffic } from "./traffic.tsx";
+import { Why } from "./why.tsx";
 import { WorthALook } from "./worth-a-look.tsx";
 
 /** The kinds that explain a chart. Loads are left out: there are many. */
@@ -64,6 +65,7 @@ export function Overview() {
             <Traffic activity={activity} events={events.data?.events ?? []} />
             <Heat activity={activity} />
           </div>
+          <Why />
           <p class="footnote">
             Each bar covers {duration(1_000 * activity.step_seconds)}. Drag over a chart to select a
             time; click it for the requests.

@@ -31,13 +31,18 @@ export function reloadingOf(calls: readonly FinishedCall[], nowMs: number): Relo
       ({ evictor, gapMs }) => evictor !== null && gapMs !== null && gapMs < KEPT_MS,
     );
     if (reloads.length < RELOADS_MIN) return [];
-    const pairs = [...Map.groupBy(reloads, pairName).values()];
-    const most = pairs.reduce((a, b) => (b.length > a.length ? b : a))[0];
-    if (most?.evictor == null) return [];
-    const pair: Reloading["pair"] = [alternating(most.evictor), alternating(most)];
+    const pair = pairOf(reloads);
+    if (pair === null) return [];
     const lost = { lost_ms: msOf(reloads), lost_wh: whOf(reloads) };
     return [{ box, loads: reloads.length, ...lost, pair }];
   });
+}
+
+/** Returns the two that most often push each other out; null without reloads. */
+export function pairOf(reloads: readonly AwaitedLoad[]): Reloading["pair"] | null {
+  const pairs = [...Map.groupBy(reloads, pairName).values()];
+  const most = pairs.reduce((a, b) => (b.length > a.length ? b : a), pairs[0] ?? [])[0];
+  return most?.evictor == null ? null : [alternating(most.evictor), alternating(most)];
 }
 
 const pairName = (load: AwaitedLoad): string =>

@@ -3,7 +3,7 @@ import { eventText } from "../../../../protocol/event-text.ts";
 import type { NewEvent } from "../../../../protocol/events.ts";
 import type { Readings } from "../../../../protocol/inventory.ts";
 import { goneEvents, helloEvents, readingEvents } from "../../../../worker/answers/box-events.ts";
-import { PLAIN } from "../../../../worker/answers/concerns.ts";
+import { PLAIN } from "../../../../worker/answers/wording.ts";
 import type { RegisteredBox } from "../../../../worker/registered-box.ts";
 import { helloOf, readingsOf } from "../../../support/records.ts";
 

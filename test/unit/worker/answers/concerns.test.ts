@@ -31,7 +31,7 @@ const RECENT: [figures: Partial<Live["recent"]>, expected: string[]][] = [
   ],
   [
     { requests: 10, latency_p95_ms: 4_200 },
-    ["warning latency_high: Latency is 4 s at P95 over the last 5 minutes"],
+    ["warning latency_high: Latency is 4.2 s at P95 over the last 5 minutes"],
   ],
 ];
 
