@@ -7,16 +7,26 @@ import { type ShortcutName, shortcutOf } from "../shape/shortcuts.ts";
 import { openPages } from "./pages.tsx";
 import { switchTheme } from "./theme.tsx";
 
-/** The open dialog. */
-export const overlay = signal<"palette" | "help" | null>(null);
+type OverlayName = "palette" | "help";
 
-const open = (which: "palette" | "help") => {
-  overlay.value = which;
+/** The open dialog. Each opening is an object of its own. */
+export const overlay = signal<{ name: OverlayName } | null>(null);
+
+export const openOverlay = (name: OverlayName): void => {
+  overlay.value = { name };
+};
+
+/**
+ * Takes a closed dialog away, unless the next one has been opened since: a browser reports that a
+ * dialog was closed only after the code that closed it has run on.
+ */
+export const overlayClosed = (closed: { name: OverlayName }): void => {
+  if (overlay.peek() === closed) overlay.value = null;
 };
 
 const ACTIONS: Record<Exclude<ShortcutName, "page">, () => void> = {
-  palette: () => open("palette"),
-  help: () => open("help"),
+  palette: () => openOverlay("palette"),
+  help: () => openOverlay("help"),
   pause: togglePause,
   share: () => void shareView(),
   refresh: refreshNow,

@@ -11,20 +11,21 @@ import { commandsFor, type PaletteEntry, requestCommand } from "../shape/palette
 import { isLive } from "../shape/scope.ts";
 import { SHORTCUTS } from "../shape/shortcuts.ts";
 import { typedTime } from "../shape/typed-time.ts";
-import { overlay } from "./overlays.ts";
+import { openOverlay, overlay, overlayClosed } from "./overlays.ts";
 import { ENTRIES, openPages } from "./pages.tsx";
 import { switchTheme } from "./theme.tsx";
 
-const close = () => {
-  overlay.value = null;
-};
+type OverlayProps = { onClose: () => void };
 
 export default function Overlay() {
-  return overlay.value === "help" ? <Help /> : <Palette />;
+  const opened = overlay.value;
+  if (opened === null) return null;
+  const Dialog = opened.name === "help" ? Help : Palette;
+  return <Dialog key={opened} onClose={() => overlayClosed(opened)} />;
 }
 
-const Help = () => (
-  <Modal title="Keys" onClose={close}>
+const Help = ({ onClose }: OverlayProps) => (
+  <Modal title="Keys" onClose={onClose}>
     {(end) => (
       <>
         <table class="shortcuts">
@@ -49,7 +50,7 @@ const Help = () => (
   </Modal>
 );
 
-function Palette() {
+function Palette({ onClose }: OverlayProps) {
   const dialog = useRef<HTMLDialogElement>(null);
   const typed = useSignal("");
   const chosen = useSignal(0);
@@ -74,7 +75,7 @@ function Palette() {
     chosen.value = (index + step + commands.length) % commands.length;
   };
   return (
-    <dialog ref={dialog} class="palette" aria-label="Find or do" onClose={close}>
+    <dialog ref={dialog} class="palette" aria-label="Find or do" onClose={onClose}>
       <form
         onSubmit={(event) => {
           event.preventDefault();
@@ -175,9 +176,7 @@ function actions(): PaletteEntry[] {
       name: "List the keys of the keyboard",
       words: "help shortcuts",
       shortcut: "?",
-      action: () => {
-        overlay.value = "help";
-      },
+      action: () => openOverlay("help"),
     },
     {
       kind: "Action",

@@ -4,7 +4,7 @@ import { shared, shareView } from "../data/share.ts";
 import { SearchIcon, ShareIcon } from "../parts/icons.tsx";
 import { Brand } from "./brand.tsx";
 import { Freshness } from "./freshness.tsx";
-import { overlay } from "./overlays.ts";
+import { openOverlay } from "./overlays.ts";
 
 const SHARE = { idle: "Share", copied: "Link copied", failed: "Copy failed" };
 
@@ -12,13 +12,7 @@ export const TopBar = () => (
   <header class="bar">
     <Brand />
     {hasScope("stats") && (
-      <button
-        type="button"
-        class="find"
-        onClick={() => {
-          overlay.value = "palette";
-        }}
-      >
+      <button type="button" class="find" onClick={() => openOverlay("palette")}>
         <SearchIcon />
         <span>Find a request, model, box, action …</span>
         <kbd>Ctrl K</kbd>

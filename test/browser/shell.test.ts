@@ -33,8 +33,24 @@ test.concurrent("finds a page, a box and a request with the palette, without a m
   await find.fill("connect");
   await page.keyboard.press("Enter");
   await page.getByRole("heading", { name: "Connect", level: 1 }).waitFor({ state: "attached" });
+
+  // Both the palette and the list close and open within one turn of the event loop.
+  await page.keyboard.press("Control+k");
+  await find.fill("list the keys");
+  await page.keyboard.press("Enter");
+  const keys = page.getByRole("dialog", { name: "Keys" });
+  await keys.waitFor();
+  await page.evaluate(REOPEN);
+  await find.fill("connect");
+  expect(await keys.count()).toBe(0);
   expect(viewer.errors).toEqual([]);
 });
+
+/** Closes the open dialog and asks for the palette before the browser has reported that. */
+const REOPEN = `
+  document.querySelector("dialog").close();
+  document.body.dispatchEvent(new KeyboardEvent("keydown", { key: "k", ctrlKey: true, bubbles: true }));
+`;
 
 test.concurrent("opens pages by their digits and lists the keys, but not while typing", async () => {
   await using viewer = await Viewer.open("#/");
