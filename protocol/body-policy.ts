@@ -16,6 +16,8 @@ import { endUserIn, TAG_FIELDS } from "./tags.ts";
 export type CheckedBody = {
   bytes: Uint8Array;
   model: string | null;
+  /** The other models that a call which changes models names; absent for every other call. */
+  otherModels?: readonly string[];
   stream: boolean;
   /** The user that it names; null or absent if it names none. */
   endUser?: string | null;
@@ -86,7 +88,10 @@ export function checkScanned(
       ? kind === "null" || isWanted
       : route.streams === "when_asked" && isWanted;
   const model = models.get("model") || models.get("name") || models.get("source") || null;
-  return { ok: true, body: { bytes, model, stream, endUser: endUserIn(bytes, scan.fields) } };
+  const body = { bytes, model, stream, endUser: endUserIn(bytes, scan.fields) };
+  if (route.kind !== "management") return { ok: true, body };
+  const otherModels = [...new Set(models.values())].filter((name) => name !== "" && name !== model);
+  return { ok: true, body: { ...body, otherModels } };
 }
 
 /** Checks a body that was built here, and serialises it for Ollama. */

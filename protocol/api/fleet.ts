@@ -234,9 +234,12 @@ export const FLEET_ROUTES = {
     path: "/api/boxes/{name}",
     scope: "admin",
     tag: "Boxes",
-    summary: "Forget a box that will not come back",
-    description:
-      "Its requests stay counted. 409 while it is connected. A box that connects again is registered again.",
+    summary: "Remove a box",
+    description: [
+      "Takes the certificate of a box that joined back, closes its tunnel, and removes the box and its pins.",
+      "It cannot return unless it joins again. A box that did not join is registered again when it connects, and is",
+      "refused with 409 while it is connected. The records, sums and energy of a removed box stay until their retention.",
+    ].join(" "),
     params: BoxPath,
     answer: BoxForgotten,
   },

@@ -14,6 +14,8 @@ import { authoritiesOf } from "../../worker/joining/authority.ts";
 import { certify } from "../../worker/joining/certificate.ts";
 import { codeOf } from "../../worker/joining/code.ts";
 import { objectMethods } from "../support/object-methods.ts";
+import { recordOf } from "../support/records.ts";
+import { logOf } from "./calls.ts";
 import { Joiner } from "./joiner.ts";
 import { ADMIN, bearer, call, fetchOn, keys } from "./keyed-edge.ts";
 
@@ -151,6 +153,30 @@ test("a removed box loses its tunnel at once, cannot return, and may join again"
     409,
     "box_not_joined",
   ]);
+});
+
+test("a box that is forgotten leaves at once, with its certificate and its pins, and its records stay", async () => {
+  const joiner = await joined();
+  const agent = await joiner.connect({ keeps_pins: true });
+  await expect.poll(boxNow).toMatchObject({ state: "up" });
+  const record = recordOf(Date.now(), { box: name });
+  await aggregatorOf(env).ingest([record]);
+  expect((await admin(`/api/boxes/${name}`, "DELETE")).status).toBe(200);
+  await agent.untilClosed();
+  expect(await codeIn(await admin(`/api/boxes?box=${name}`))).toEqual([404, "box_not_found"]);
+  expect(await codeIn(await joiner.dial())).toEqual([403, "box_removed"]);
+  expect(await logOf(record.request_id)).toMatchObject({ box: name });
+  expect((await admin(`/api/boxes/${name}`, "DELETE")).status).toBe(404);
+});
+
+test("a joined box that is down does not return after it is forgotten", async () => {
+  const joiner = await joined();
+  const agent = await joiner.connect();
+  await expect.poll(boxNow).toMatchObject({ state: "up" });
+  agent.socket.close();
+  await expect.poll(boxNow).toMatchObject({ state: "down" });
+  expect((await admin(`/api/boxes/${name}`, "DELETE")).status).toBe(200);
+  expect(await codeIn(await joiner.dial())).toEqual([403, "box_removed"]);
 });
 
 test("a certificate that was renewed in the moment of the removal does not admit the box", async () => {

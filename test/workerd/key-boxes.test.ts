@@ -25,7 +25,7 @@ async function twoBoxes(): Promise<{ own: FakeBox; other: FakeBox; key: string }
     await box.has(MODELS, MODELS);
   }
   const [own, other] = boxes as [FakeBox, FakeBox];
-  const policy = { name: "Ada", scopes: ["infer", "models"], boxes: ["own"], models: ["a"] };
+  const policy = { name: "Ada", scopes: ["infer", "models"], boxes: ["own"], models: ["a", "c"] };
   const init = { method: "POST", headers: bearer(ADMIN), body: JSON.stringify(policy) };
   const { key } = await (await call("/api/keys", init)).json<MadeKey>();
   return { own, other, key };
@@ -58,6 +58,39 @@ test.each([
     expect.stringContaining("may not use the model b"),
   ]);
   expect([own.received, other.received]).toEqual([[], []]);
+});
+
+test.each([
+  ["makes a model from", "POST", "/ollama/api/create", { model: "c", from: "b", stream: false }],
+  ["makes", "POST", "/ollama/api/create", { model: "b", from: "a", stream: false }],
+  ["copies", "POST", "/ollama/api/copy", { source: "b", destination: "c" }],
+  ["copies to", "POST", "/ollama/api/copy", { source: "a", destination: "b" }],
+  ["pulls, under its other name,", "POST", "/ollama/api/pull", { model: "a", name: "b" }],
+  ["deletes, under its other name,", "DELETE", "/ollama/api/delete", { model: "a", name: "b" }],
+  ["adds to the repository", "POST", "/api/models/repository", { model_name: "b" }],
+  ["describes", "PUT", "/api/models/repository/b", { description: "mine" }],
+  ["makes a favourite of", "POST", "/api/models/repository/b/favorite", undefined],
+  ["takes from the repository", "DELETE", "/api/models/repository/b", undefined],
+])("a key %s no model that it may not use", async (_, method, path, body) => {
+  const { own, other, key } = await twoBoxes();
+  const refused = await as(key, method, path, body);
+  expect([refused.status, await refused.text()]).toEqual([
+    403,
+    expect.stringContaining("may not use the model b"),
+  ]);
+  expect([own.received, other.received]).toEqual([[], []]);
+});
+
+test("a key makes and copies the models that it may use", async () => {
+  const { own, key } = await twoBoxes();
+  for (const [path, body] of [
+    ["/ollama/api/create", { model: "c", from: "a", stream: false }],
+    ["/ollama/api/copy", { source: "a", destination: "c" }],
+  ] as const) {
+    const making = as(key, "POST", path, body);
+    await own.answer({ status: 200, body: "{}" }, [...MODELS, "c:latest"]);
+    expect((await making).status).toBe(200);
+  }
 });
 
 test("a change of all boxes is one of the boxes of the key", async () => {

@@ -230,6 +230,16 @@ test("a browser is sent to the issuer only if the edge is its client, and by no 
   expect(foreign.status).toBe(403);
 });
 
+test("a browser gets the page and the reason while the issuer does not answer", async () => {
+  const init = { redirect: "manual" as const };
+  const answer = await call("/sign-in", init, edge({ OIDC_CLIENT_ID: AUDIENCE }));
+  expect([answer.status, answer.headers.get("location")]).toEqual([
+    302,
+    "/?sign-in=identity_unchecked",
+  ]);
+  expect(answer.headers.getSetCookie()).toEqual([]);
+});
+
 test("a browser that brings back what was not begun gets the page and the reason, and no session", async () => {
   const client = edge({ OIDC_CLIENT_ID: AUDIENCE });
   fetches = [];

@@ -88,6 +88,19 @@ test("a request that waits is stopped with its own key, moves to no other box, a
   expect(entries).toMatchObject([{ outcome: "done", target: stream, key_id: keyId }]);
 });
 
+test("a request is stopped while the agent is away, and the agent hears of it when it is back", async () => {
+  const answering = begin(CALLER);
+  const { stream } = await box.next();
+  await box[Symbol.asyncDispose](); // resolves once the registry shows the box as down
+  try {
+    expect((await stop(stream, ADMIN)).status).toBe(200);
+    expect((await answering).status).toBe(403);
+  } finally {
+    box = await FakeBox.connect("stops", [MODEL]);
+  }
+  expect((await box.agent.next(FrameType.abort)).stream).toBe(stream);
+});
+
 test("nobody stops the request of another key without the scope admin", async () => {
   const answering = begin(CALLER);
   const { stream } = await box.next();

@@ -117,8 +117,8 @@ export class CallerKey {
   }
 
   /** @throws {GatewayError} unless the key may make this call */
-  check({ model, wantedBox }: { model: string | null; wantedBox: string | null }): void {
-    const refusal = keyRefusal(this.policy, model, wantedBox);
+  check({ models, wantedBox }: { models: readonly string[]; wantedBox: string | null }): void {
+    const refusal = keyRefusal(this.policy, models, wantedBox);
     if (refusal !== null) throw new GatewayError(refusal);
   }
 

@@ -146,7 +146,8 @@ async function deleteFromAll(
     holders.map(async ({ name }, index) => {
       const id = index === 0 ? call.id : newRequestId(Date.now());
       const own = { ...call, id, wantedBox: name, wantedReason: "operation" as const };
-      return deleteAt(shell, own, { model, stream: body.stream, bytes: copy.slice() });
+      const { stream, otherModels = [] } = body;
+      return deleteAt(shell, own, { model, otherModels, stream, bytes: copy.slice() });
     }),
   );
   const done = answers.filter(({ failure }) => failure === null);

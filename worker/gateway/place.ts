@@ -41,6 +41,8 @@ export type Wish = {
   wantedReason?: RouteReason;
   /** The model that must be on the box; null if the call needs none. */
   model: string | null;
+  /** All models that the call names. */
+  named: readonly string[];
   /** Null without a body, or if its length is not known. */
   bodyBytes: number | null;
   /** The conversation that the call belongs to; null if it belongs to none. */
@@ -159,7 +161,7 @@ async function triedAt(
 async function afterRenewal(shell: Invocation, path: Trying, wish: Wish): Promise<CallPath> {
   const { box } = path.choice;
   await wish.key?.renew(shell);
-  wish.key?.check({ model: wish.model, wantedBox: null });
+  wish.key?.check({ models: wish.named, wantedBox: null });
   return mayServe(wish.key, box)
     ? path
     : refused(path, new GatewayError({ reason: "box_forbidden", box }));

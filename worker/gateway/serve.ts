@@ -48,6 +48,8 @@ export type Call = {
 export type CallBody = {
   bytes: Uint8Array | ReadableStream<Uint8Array> | null;
   model: string | null;
+  /** The other models that it names: the source of a create, the destination of a copy. */
+  otherModels?: readonly string[];
   stream: boolean;
   /** The user that it names; null or absent if it names none. */
   endUser?: string | null;
@@ -121,7 +123,8 @@ export async function serve(
     body = new KeptBody(read, !isChosen && isRepeatable(open.endpoint));
     open = { ...open, ...body.facts, model: body.facts.model ?? open.model };
     if (mayBeginEarly(open)) open = { ...open, takes_waiting: true };
-    call.key?.check({ model: open.model, wantedBox: call.wantedBox });
+    const named = [...(open.model === null ? [] : [open.model]), ...(read.otherModels ?? [])];
+    call.key?.check({ models: named, wantedBox: call.wantedBox });
     const streamTo = streamsOf(shell, { ...call, open }, body, caller);
     const { place: chosen } = read;
     const wanted = chosen == null ? {} : { wantedBox: chosen.box, wantedReason: chosen.reason };
@@ -130,6 +133,7 @@ export async function serve(
       ...wanted,
       ...turnOf(open, read.opening ?? NO_OPENING),
       model: MAKES_MODELS.has(open.endpoint) ? null : open.model,
+      named,
       bodyBytes: open.body_bytes ?? null,
       mayMove: body.isKept,
     };

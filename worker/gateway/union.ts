@@ -31,7 +31,7 @@ export async function unionAnswer(
   const isLimited = boxesMin(limits) === 1;
   const mayRead = principal.scopes.has("infer");
   if (!mayRead || !isUnion(open.endpoint) || (wantedBox !== null && !isLimited)) return null;
-  key?.check({ model: null, wantedBox });
+  key?.check({ models: [], wantedBox });
   const fleet = await fleetFor(shell, startedMs, isEnough).catch(() => null);
   const listed = fleet?.boxes.filter((box) => isListed(box, startedMs)) ?? [];
   if (listed.length < 2 && !isLimited) return null;

@@ -58,13 +58,18 @@ export function matches(pattern: string, model: string): boolean {
   return at + last.length <= name.length;
 }
 
-/** Returns why a key may not make a call; null if it may. @param box  the box that the caller named */
+/**
+ * Returns why a key may not make a call; null if it may.
+ * @param models  all that the call names
+ * @param box     the box that the caller named
+ */
 export function keyRefusal(
   policy: Pick<KeyPolicy, "models" | "boxes">,
-  model: string | null,
+  models: readonly string[],
   box: string | null,
 ): { reason: "model_forbidden"; model: string } | { reason: "box_forbidden"; box: string } | null {
-  if (model !== null && !mayUseModel(policy, model)) return { reason: "model_forbidden", model };
+  const model = models.find((each) => !mayUseModel(policy, each));
+  if (model !== undefined) return { reason: "model_forbidden", model };
   if (box !== null && !mayUseBox(policy, box)) return { reason: "box_forbidden", box };
   return null;
 }

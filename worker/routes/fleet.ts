@@ -10,6 +10,7 @@ import { forgetBoxes } from "../gateway/known-fleet.ts";
 import { isConnected, look } from "../gateway/look.ts";
 import { demandUse } from "../principal.ts";
 import { serveRoute } from "./api-route.ts";
+import { endJoining } from "./joining.ts";
 import { readHealth } from "./read-health.ts";
 import { readGpuHistory, readSystemHistory } from "./read-older.ts";
 
@@ -32,6 +33,10 @@ serveRoute(fleetRoutes, FLEET_ROUTES.boxes, async ({ query: { box } }, c) => {
 
 serveRoute(fleetRoutes, FLEET_ROUTES.forgetBox, async ({ params: { name: box }, principal }, c) => {
   demandUse(principal, null, box);
+  // With its certificate it would return.
+  const [known] = (await aggregatorOf(c.env).boxes(box)).boxes;
+  if (known?.admission === "certificate")
+    await endJoining(c, { box, id: null, ended: "revoked" });
   if (await isConnected(c.env, box)) throw new GatewayError({ reason: "box_connected", box });
   await aggregatorOf(c.env).forgetBox(box);
   forgetBoxes();

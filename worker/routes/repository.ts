@@ -5,6 +5,7 @@ import { aggregatorOf } from "../aggregator/stub.ts";
 import type { Env } from "../env.ts";
 import { GatewayError } from "../errors.ts";
 import { forgetBoxes } from "../gateway/known-fleet.ts";
+import { demandUse } from "../principal.ts";
 import type { RepositoryResult } from "../repository/model-repository.ts";
 import { serveRoute } from "./api-route.ts";
 
@@ -17,16 +18,23 @@ serveRoute(repositoryRoutes, REPOSITORY_ROUTES.repository, async ({ query }, c) 
 serveRoute(
   repositoryRoutes,
   REPOSITORY_ROUTES.addToRepository,
-  async ({ body: { model_name, ...edit } }, c) =>
-    orThrow(await aggregatorOf(c.env).repositoryPut(model_name, edit)),
+  async ({ body: { model_name, ...edit }, principal }, c) => {
+    demandUse(principal, model_name, null);
+    return orThrow(await aggregatorOf(c.env).repositoryPut(model_name, edit));
+  },
 );
 
 serveRoute(repositoryRoutes, REPOSITORY_ROUTES.syncRepository, async (_, c) =>
   orThrow(await aggregatorOf(c.env).repositorySync()),
 );
 
-serveRoute(repositoryRoutes, REPOSITORY_ROUTES.toggleFavorite, async ({ params: { name } }, c) =>
-  orThrow(await aggregatorOf(c.env).repositoryToggleFavorite(name)),
+serveRoute(
+  repositoryRoutes,
+  REPOSITORY_ROUTES.toggleFavorite,
+  async ({ params: { name }, principal }, c) => {
+    demandUse(principal, name, null);
+    return orThrow(await aggregatorOf(c.env).repositoryToggleFavorite(name));
+  },
 );
 
 serveRoute(repositoryRoutes, REPOSITORY_ROUTES.repositoryModel, async ({ params: { name } }, c) =>
@@ -36,7 +44,8 @@ serveRoute(repositoryRoutes, REPOSITORY_ROUTES.repositoryModel, async ({ params:
 serveRoute(
   repositoryRoutes,
   REPOSITORY_ROUTES.changeRepositoryModel,
-  async ({ params: { name }, body }, c) => {
+  async ({ params: { name }, body, principal }, c) => {
+    demandUse(principal, name, null);
     const model = orThrow(await aggregatorOf(c.env).repositoryChange(name, body));
     forgetBoxes(); // the cache also holds the default model, which may have changed
     return model;
@@ -46,7 +55,8 @@ serveRoute(
 serveRoute(
   repositoryRoutes,
   REPOSITORY_ROUTES.removeFromRepository,
-  async ({ params: { name } }, c) => {
+  async ({ params: { name }, principal }, c) => {
+    demandUse(principal, name, null);
     const model_name = orThrow(await aggregatorOf(c.env).repositoryRemove(name));
     forgetBoxes();
     return { status: "deleted" as const, model_name };

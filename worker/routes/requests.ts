@@ -15,8 +15,9 @@ serveRoute(requestRoutes, REQUEST_ROUTES.stopRequest, async ({ params: { id }, p
   const keyId = principal.key?.issued.id ?? null;
   // Only keys that the edge made know their own requests.
   if (!isAdmin && keyId === null) demand(principal, "admin");
+  // Also those that are down: calls wait there for their agent.
   const boxes = (await aggregatorOf(c.env).registry()).filter(
-    ({ name, state }) => state !== "down" && (!isAdmin || mayChange(principal, name)),
+    ({ name }) => !isAdmin || mayChange(principal, name),
   );
   const outcomes = await Promise.all(
     boxes.map(async ({ name }) => ({

@@ -3,7 +3,7 @@ import { Hono } from "hono";
 import { SIGN_IN_FAILED, SIGN_IN_PATH, SIGN_IN_RETURN_PATH } from "../../protocol/sign-in.ts";
 import { begunSignIn, finishedSignIn } from "../browser-sign-in.ts";
 import type { Env } from "../env.ts";
-import { failureOfError, GatewayError, wireErrorOf } from "../errors.ts";
+import { type FailureReason, failureOfError, GatewayError, wireErrorOf } from "../errors.ts";
 import { begunCookieOf, cookieOf, senderOf } from "../session.ts";
 import { settingsOf } from "../settings.ts";
 import { authorOf, noteSignIn } from "./audited.ts";
@@ -13,8 +13,14 @@ export const signInRoutes = new Hono<Env>()
     const request = c.req.raw;
     // Another page must not replace a session.
     if (senderOf(request) === "other_page") throw new GatewayError({ reason: "foreign_page" });
-    const { url, cookie } = await begunSignIn(request, settingsOf(c.env), Date.now());
-    return redirect(url, cookie);
+    try {
+      const { url, cookie } = await begunSignIn(request, settingsOf(c.env), Date.now());
+      return redirect(url, cookie);
+    } catch (error) {
+      const failure = failureOfError(error);
+      if (failure.reason !== "issuer_silent") throw error;
+      return toPage(failure);
+    }
   })
   .get(SIGN_IN_RETURN_PATH, async (c) => {
     const request = c.req.raw;
@@ -24,11 +30,15 @@ export const signInRoutes = new Hono<Env>()
       noteSignIn(c, authorOf(c, principal));
       return redirect("/", over, cookieOf(request, session.value));
     } catch (error) {
-      // People see the page, not an answer in JSON. It shows the reason.
-      const { code } = wireErrorOf(failureOfError(error));
-      return redirect(`/?${SIGN_IN_FAILED}=${encodeURIComponent(code)}`, over);
+      return toPage(failureOfError(error), over);
     }
   });
+
+/** People see the page, not an answer in JSON. It shows the reason. */
+function toPage(failure: FailureReason, ...cookies: string[]): Response {
+  const { code } = wireErrorOf(failure);
+  return redirect(`/?${SIGN_IN_FAILED}=${encodeURIComponent(code)}`, ...cookies);
+}
 
 function redirect(to: string, ...cookies: string[]): Response {
   const headers = new Headers({ location: to, "cache-control": "no-store" });

@@ -76,7 +76,7 @@ function Row({ box, revoke, forget }: { box: LiveBox } & Omit<Props, "boxes">) {
             {box.admission === "certificate" && revoke && (
               <RowAction name="Revoke" subject={box.name} act={() => revoke(box)} isDangerous />
             )}
-            {isDown && (
+            {(isDown || box.admission === "certificate") && (
               <RowAction name="Forget" subject={box.name} act={() => forget(box)} isDangerous />
             )}
           </div>

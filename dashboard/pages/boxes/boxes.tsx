@@ -47,7 +47,7 @@ export function BoxesPage() {
       {asked?.act === "revoke" && (
         <RevokeDialog box={asked.box.name} onClose={() => setAsked(null)} />
       )}
-      {asked?.act === "forget" && <ForgetBox box={asked.box.name} onClose={() => setAsked(null)} />}
+      {asked?.act === "forget" && <ForgetBox box={asked.box} onClose={() => setAsked(null)} />}
     </>
   );
 }

@@ -115,7 +115,7 @@ function DownBox({ box, isAdmin }: { box: LiveBox; isAdmin: boolean }) {
       >
         Forget…
       </button>
-      {isConfirming && <ForgetBox box={box.name} onClose={() => setIsConfirming(false)} />}
+      {isConfirming && <ForgetBox box={box} onClose={() => setIsConfirming(false)} />}
     </div>
   );
 }

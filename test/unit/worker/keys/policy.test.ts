@@ -35,18 +35,18 @@ test.each([
 describe("a call with a key", () => {
   test("passes without a model or box, and with those that the key may use", () => {
     const limited = policy({ models: ["qwen3:*"], boxes: ["atlas"] });
-    expect(keyRefusal(limited, null, null)).toBe(null);
-    expect(keyRefusal(limited, "qwen3:8b", "atlas")).toBe(null);
-    expect(keyRefusal(policy(), "anything", "basil")).toBe(null);
+    expect(keyRefusal(limited, [], null)).toBe(null);
+    expect(keyRefusal(limited, ["qwen3:8b", "qwen3:4b"], "atlas")).toBe(null);
+    expect(keyRefusal(policy(), ["anything"], "basil")).toBe(null);
   });
 
   test("is refused with another model or box, which is named", () => {
     const limited = policy({ models: ["qwen3:*"], boxes: ["atlas"] });
-    expect(keyRefusal(limited, "llama3.2", null)).toEqual({
+    expect(keyRefusal(limited, ["qwen3:8b", "llama3.2"], null)).toEqual({
       reason: "model_forbidden",
       model: "llama3.2",
     });
-    expect(keyRefusal(limited, "qwen3:8b", "basil")).toEqual({
+    expect(keyRefusal(limited, ["qwen3:8b"], "basil")).toEqual({
       reason: "box_forbidden",
       box: "basil",
     });
