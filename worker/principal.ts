@@ -29,7 +29,8 @@ export function demand(principal: Principal, scope: Scope): void {
  * @throws {GatewayError} `model_forbidden`, `box_forbidden`
  */
 export function demandUse({ key }: Principal, model: string | null, box: string | null): void {
-  const refusal = key === null ? null : keyRefusal(key.issued.policy, model === null ? [] : [model], box);
+  const refusal =
+    key === null ? null : keyRefusal(key.issued.policy, model === null ? [] : [model], box);
   if (refusal !== null) throw new GatewayError(refusal);
 }
 

@@ -65,13 +65,13 @@ test.each([
   ["makes", "POST", "/ollama/api/create", { model: "b", from: "a", stream: false }],
   ["copies", "POST", "/ollama/api/copy", { source: "b", destination: "c" }],
   ["copies to", "POST", "/ollama/api/copy", { source: "a", destination: "b" }],
-  ["pulls, under its other name,", "POST", "/ollama/api/pull", { model: "a", name: "b" }],
-  ["deletes, under its other name,", "DELETE", "/ollama/api/delete", { model: "a", name: "b" }],
+  ["pulls by its second name", "POST", "/ollama/api/pull", { model: "a", name: "b" }],
+  ["deletes by its second name", "DELETE", "/ollama/api/delete", { model: "a", name: "b" }],
   ["adds to the repository", "POST", "/api/models/repository", { model_name: "b" }],
   ["describes", "PUT", "/api/models/repository/b", { description: "mine" }],
   ["makes a favourite of", "POST", "/api/models/repository/b/favorite", undefined],
   ["takes from the repository", "DELETE", "/api/models/repository/b", undefined],
-])("a key %s no model that it may not use", async (_, method, path, body) => {
+])("a key of other models never %s this one", async (_, method, path, body) => {
   const { own, other, key } = await twoBoxes();
   const refused = await as(key, method, path, body);
   expect([refused.status, await refused.text()]).toEqual([

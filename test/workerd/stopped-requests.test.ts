@@ -88,7 +88,7 @@ test("a request that waits is stopped with its own key, moves to no other box, a
   expect(entries).toMatchObject([{ outcome: "done", target: stream, key_id: keyId }]);
 });
 
-test("a request is stopped while the agent is away, and the agent hears of it when it is back", async () => {
+test("a request is stopped while the agent is away, and the agent gets the end when it is back", async () => {
   const answering = begin(CALLER);
   const { stream } = await box.next();
   await box[Symbol.asyncDispose](); // resolves once the registry shows the box as down

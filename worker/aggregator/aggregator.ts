@@ -20,6 +20,7 @@ import type { ModelEdit } from "../repository/stored.ts";
 import type { RunTimeSettings } from "../settings.ts";
 import { AggregatorReads } from "./aggregator-reads.ts";
 import { type AuditNote, noteAudit } from "./audit-notes.ts";
+import { type AuditedWish, auditedChange, type ChangingCall } from "./audited-change.ts";
 import { takeGone, takeReadings } from "./box-reports.ts";
 import type { KeysChange, KeysChanged } from "./changing-keys.ts";
 import { changePins, type PinsChange, type PinsChanged } from "./changing-pins.ts";
@@ -58,8 +59,9 @@ export class Aggregator extends AggregatorReads {
     return connectedBox(this.stores, hello, this.inForce());
   }
 
-  changePins(change: PinsChange): PinsChanged {
-    return changePins(this.stores, change, this.inForce(), Date.now());
+  changePins(change: PinsChange, call: ChangingCall = null): Promise<PinsChanged> {
+    const make = () => changePins(this.stores, change, this.inForce(), Date.now());
+    return this.#audited({ call, isRefused: ({ refusal }) => refusal !== null, make });
   }
 
   draining(box: string): void {
@@ -70,8 +72,8 @@ export class Aggregator extends AggregatorReads {
     takeGone(this.stores, box, atMs);
   }
 
-  forgetBox(box: string): void {
-    this.stores.forgetBox(box);
+  forgetBox(box: string, call: ChangingCall = null): Promise<void> {
+    return this.#audited({ call, make: () => this.stores.forgetBox(box) });
   }
 
   read(box: string, readings: Readings): Promise<void> {
@@ -82,12 +84,17 @@ export class Aggregator extends AggregatorReads {
     return listed(this.stores, wish, (record) => this.ingest([record]));
   }
 
-  changeKeys(change: KeysChange): Promise<KeysChanged> {
-    return this.news.change(change);
+  changeKeys(change: KeysChange, call: ChangingCall = null): Promise<KeysChanged> {
+    const target = "newId" in change ? change.newId : null;
+    const isRefused = ({ refusal }: KeysChanged) => refusal !== null;
+    return this.news.change(change, (make) => this.#audited({ call, target, isRefused, make }));
   }
 
-  changeJoining(change: JoiningChange): JoiningChanged {
-    return this.stores.joined.change(change, Date.now());
+  changeJoining(change: JoiningChange, call: ChangingCall = null): Promise<JoiningChanged> {
+    const target = change.act === "make" ? change.id : null;
+    const isRefused = ({ refusal }: JoiningChanged) => refusal !== null;
+    const make = () => this.stores.joined.change(change, Date.now());
+    return this.#audited({ call, target, isRefused, make });
   }
 
   noteAudit(note: AuditNote): Promise<void> {
@@ -126,25 +133,36 @@ export class Aggregator extends AggregatorReads {
     this.stores.benchRuns.add(run);
   }
 
-  patchSettings(patch: ConfigPatch): Promise<RunTimeSettings> {
-    const changed = this.stores.settings.patch(patch, Date.now());
-    return this.wakes.eraseSoon(Date.now()).then(() => changed);
+  async patchSettings(patch: ConfigPatch, call: ChangingCall = null): Promise<RunTimeSettings> {
+    const make = () => this.stores.settings.patch(patch, Date.now());
+    const changed = await this.#audited({ call, make });
+    await this.wakes.eraseSoon(Date.now());
+    return changed;
   }
 
-  putTariff(tariff: Tariff | null, names: readonly string[]): TariffRefusal | null {
-    return changeTariff(this.stores, tariff, names);
+  putTariff(
+    tariff: Tariff | null,
+    names: readonly string[],
+    call: ChangingCall = null,
+  ): Promise<TariffRefusal | null> {
+    const make = () => changeTariff(this.stores, tariff, names);
+    return this.#audited({ call, isRefused: (refusal) => refusal !== null, make });
   }
 
   erase(): Promise<void> {
     return this.stores.erasure.run();
   }
 
-  clear(type: Cleared["type"]): Promise<Cleared> {
-    return clearData(this.ctx.storage, this.stores, this.wakes, type);
+  clear(type: Cleared["type"], call: ChangingCall = null): Promise<Cleared> {
+    return clearData(this.ctx.storage, this.stores, this.wakes, { type, call });
   }
 
-  targets(wish: TargetsWish): Promise<TargetsAnswer> {
-    return withTargets(this.stores.notifier, wish);
+  targets(wish: TargetsWish, call: ChangingCall = null): Promise<TargetsAnswer> {
+    return withTargets(this.stores.notifier, wish, (change) => this.#audited({ call, ...change }));
+  }
+
+  #audited<Result>(wish: AuditedWish<Result>): Promise<Result> {
+    return auditedChange(this.ctx.storage, this.stores, this.wakes, wish);
   }
 
   /** Schedules what a use of the model repository left unsent or failed to send. */

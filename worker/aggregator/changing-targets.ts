@@ -5,6 +5,7 @@ import type {
   NotificationTarget,
   TestResult,
 } from "../../protocol/api/notifications.ts";
+import type { AuditedWish } from "./audited-change.ts";
 import type { Notifier } from "./notifier.ts";
 
 export type TargetsWish =
@@ -26,18 +27,31 @@ export type TargetsAnswer = {
   [Act in keyof Answers]: { act: Act; result: Answers[Act] };
 }[keyof Answers];
 
-export async function withTargets(notifier: Notifier, wish: TargetsWish): Promise<TargetsAnswer> {
+/**
+ * @param write  runs the part that writes
+ */
+export async function withTargets(
+  notifier: Notifier,
+  wish: TargetsWish,
+  write: <Result>(change: Omit<AuditedWish<Result>, "call">) => Promise<Result>,
+): Promise<TargetsAnswer> {
   const nowMs = Date.now();
   switch (wish.act) {
     case "list":
       return { act: "list", result: notifier.list() };
-    case "add":
-      return {
-        act: "add",
-        result: notifier.isFull ? null : await notifier.add(wish.target, nowMs),
-      };
-    case "remove":
-      return { act: "remove", result: notifier.remove(wish.id) };
+    case "add": {
+      const made = await notifier.made(wish.target, nowMs);
+      const result = await write({
+        target: made.target.id,
+        isRefused: (added) => added === null,
+        make: () => (notifier.isFull ? null : notifier.add(made)),
+      });
+      return { act: "add", result };
+    }
+    case "remove": {
+      const make = () => notifier.remove(wish.id);
+      return { act: "remove", result: await write({ isRefused: (isGone) => !isGone, make }) };
+    }
     case "test":
       return { act: "test", result: await notifier.test(wish.id, nowMs) };
   }

@@ -1,29 +1,19 @@
 /** Clearing: deletes logs or metrics permanently, here and in the external stores. */
 import type { Clearable, Cleared } from "../../protocol/api/data.ts";
 import { cleared } from "../answers/data.ts";
+import { type ChangingCall, closeChange } from "./audited-change.ts";
 import type { AggregatorStores } from "./stores.ts";
 import type { Wakes } from "./wakes.ts";
 
 /** Deletes here at once, and in the external stores as soon as they can be reached. */
 export async function clearData(
   storage: DurableObjectStorage,
-  {
-    deliveries,
-    deliveryStates,
-    outbox,
-    samples,
-    ledger,
-    benchRuns,
-    energyHours,
-    intake,
-    registry,
-    recentCalls,
-    erasure,
-    events,
-  }: AggregatorStores,
+  stores: AggregatorStores,
   wakes: Wakes,
-  type: Cleared["type"],
+  { type, call }: { type: Cleared["type"]; call: ChangingCall },
 ): Promise<Cleared> {
+  const { deliveries, deliveryStates, outbox, samples, ledger, benchRuns, energyHours } = stores;
+  const { intake, registry, recentCalls, erasure, events } = stores;
   const nowMs = Date.now();
   const kinds: Clearable[] = type === "all" ? ["logs", "metrics"] : [type];
   const hasMetrics = kinds.includes("metrics");
@@ -31,6 +21,7 @@ export async function clearData(
   deliveries.checkpoint();
   try {
     deleted = storage.transactionSync(() => {
+      closeChange(stores, call, null, nowMs);
       deliveries.beginClear({ logs: kinds.includes("logs"), metrics: hasMetrics });
       if (hasMetrics) {
         samples.clear();
@@ -52,7 +43,8 @@ export async function clearData(
   intake.cleared(kinds, nowMs);
   await wakes.eraseSoon(nowMs);
   await erasure.run();
-  const stores = await deliveries.clear(Date.now);
+  const external = await deliveries.clear(Date.now);
   await wakes.flushWhenDue(Date.now());
-  return cleared(type, nowMs, deleted, stores);
+  if (call !== null) await wakes.onNewData(nowMs);
+  return cleared(type, nowMs, deleted, external);
 }

@@ -114,8 +114,10 @@ export class JoinedBoxes {
     const earliestMs = Math.max(before?.joined_at_ms ?? 0, before?.ended_at_ms ?? 0) + 1;
     const joined_at_ms = Math.max(nowMs, earliestMs);
     const joined = { box, id: newId, joined_at_ms, ended_at_ms: null, ended: null };
+    const used = { ...code, ended_at_ms: nowMs, box };
+    this.#writeCode(used); // before either changes in memory
     this.#putBox(joined);
-    this.#putCode({ ...code, ended_at_ms: nowMs, box });
+    this.#codes.set(code.id, used);
     return joined;
   }
 
@@ -136,9 +138,13 @@ export class JoinedBoxes {
   }
 
   #putCode(code: IssuedCode): void {
+    this.#writeCode(code);
+    this.#codes.set(code.id, code);
+  }
+
+  #writeCode(code: IssuedCode): void {
     const text = JSON.stringify(code);
     this.#sql.exec("INSERT OR REPLACE INTO join_codes (id, code) VALUES (?, ?)", code.id, text);
-    this.#codes.set(code.id, code);
   }
 
   /** A code that is gone counts as used. */

@@ -36,12 +36,18 @@ export class KeyNews {
     ctx.waitUntil(this.pass()); // the object may have been killed after a change
   }
 
-  /** Makes or changes a key. Resolves when the Boxes know it too. */
-  async change(change: KeysChange): Promise<KeysChanged> {
+  /**
+   * Makes or changes a key. Resolves when the Boxes know it too.
+   * @param write  runs the part that writes
+   */
+  async change(
+    change: KeysChange,
+    write: (make: () => KeysChanged) => Promise<KeysChanged>,
+  ): Promise<KeysChanged> {
     const { issuedKeys } = this.#stores;
     // Its counts are deleted before the key, which nobody can delete again.
     if (deletes(change, issuedKeys, Date.now())) await this.uses.forget(change.id);
-    const outcome = changeKeys(this.#stores, change, Date.now());
+    const outcome = await write(() => changeKeys(this.#stores, change, Date.now()));
     await this.pass();
     return outcome;
   }

@@ -34,6 +34,8 @@ const RETRY_MS_MAX = 3_600_000;
 const UNREADABLE =
   "KEY_PEPPER was replaced, so its address cannot be read: remove it and add it again";
 
+type NewlyMade = { target: MessageTarget; secret: MadeTarget["secret"] };
+
 export class Notifier {
   readonly #targets: JsonRows<MessageTarget>;
   readonly #notices: JsonRows<Notice>;
@@ -59,7 +61,8 @@ export class Notifier {
     return this.targets.map((target) => this.#shown(target));
   }
 
-  async add(wish: NewTarget, nowMs: number): Promise<MadeTarget> {
+  /** Returns a new target, which {@link add} keeps. */
+  async made(wish: NewTarget, nowMs: number): Promise<NewlyMade> {
     const id = newRequestId(nowMs);
     const address = addressOf(wish, newWebhookSecret);
     const host = new URL(address.url).host;
@@ -69,8 +72,12 @@ export class Notifier {
       ...{ last_sent_ms: null, last_error: null },
       sealed: await seal(address, id, this.#secrets),
     };
-    this.#targets.put(id, target);
-    return { ...this.#shown(target), secret: address.secret };
+    return { target, secret: address.secret };
+  }
+
+  add({ target, secret }: NewlyMade): MadeTarget {
+    this.#targets.put(target.id, target);
+    return { ...this.#shown(target), secret };
   }
 
   /** Returns false if there is no such target. */

@@ -38,13 +38,16 @@ export class PinStore {
 
   /** Returns whether there was one. */
   remove(box: string, model: string): boolean {
-    if (this.#pins.get(box)?.delete(model) !== true) return false;
+    if (this.#pins.get(box)?.has(model) !== true) return false;
     this.#sql.exec("DELETE FROM pins WHERE box = ? AND model = ?", box, model);
+    this.#pins.get(box)?.delete(model);
     return true;
   }
 
   forgetBox(box: string): void {
-    if (this.#pins.delete(box)) this.#sql.exec("DELETE FROM pins WHERE box = ?", box);
+    if (!this.#pins.has(box)) return;
+    this.#sql.exec("DELETE FROM pins WHERE box = ?", box);
+    this.#pins.delete(box);
   }
 
   #of(box: string): Map<string, KeptPin> {

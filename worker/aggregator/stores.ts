@@ -223,11 +223,11 @@ export function openStores(
         isOpen: deployed.authMode === "open",
       }),
     forgetBox: (box) => {
-      registry.forget(box, Date.now());
       untrusted.forget(box);
+      pins.forgetBox(box);
+      registry.forget(box, Date.now());
       learned.forgetBox(box);
       bypasses.forgetBox(box);
-      pins.forgetBox(box);
     },
   };
   return stores;

@@ -81,7 +81,9 @@ agentRoutes.post("/agent/leave", async (c) => {
   const settings = settingsOf(c.env);
   const { id } = await memberOf(c.req.raw, settings, { box, purpose: "leave" }, joinedFor(c));
   const leaving = changeBy(agentAuthor(c, "box"), "box_left", { name: box });
-  await audited(c, leaving, () => endJoining(c, { box, id, ended: "left" }));
+  await audited(c, leaving, () =>
+    endJoining(c, { box, id, ended: "left", call: c.get("requestId") }),
+  );
   return c.json({ status: "left", box }, 200, { "cache-control": "no-store" });
 });
 

@@ -15,13 +15,13 @@ serveRoute(costRoutes, TARIFF_ROUTES.tariff, async (_, c) => aggregatorOf(c.env)
 
 serveRoute(costRoutes, TARIFF_ROUTES.putTariff, async ({ body }, c) => {
   const configured = [...settingsOf(c.env).boxSecrets.keys()];
-  const failure = await aggregatorOf(c.env).putTariff(body, configured);
+  const failure = await aggregatorOf(c.env).putTariff(body, configured, c.get("requestId"));
   if (failure !== null) throw new GatewayError(failure);
   return aggregatorOf(c.env).tariff();
 });
 
 serveRoute(costRoutes, TARIFF_ROUTES.removeTariff, async (_, c) => {
-  await aggregatorOf(c.env).putTariff(null, []);
+  await aggregatorOf(c.env).putTariff(null, [], c.get("requestId"));
   return aggregatorOf(c.env).tariff();
 });
 

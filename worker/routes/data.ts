@@ -20,17 +20,21 @@ export const dataRoutes = new Hono<Env>();
 
 serveRoute(dataRoutes, DATA_ROUTES.dataSummary, async (_, c) => aggregatorOf(c.env).dataSummary());
 serveRoute(dataRoutes, DATA_ROUTES.clearMetrics, async (_, c) =>
-  aggregatorOf(c.env).clear("metrics"),
+  aggregatorOf(c.env).clear("metrics", c.get("requestId")),
 );
-serveRoute(dataRoutes, DATA_ROUTES.clearLogs, async (_, c) => aggregatorOf(c.env).clear("logs"));
-serveRoute(dataRoutes, DATA_ROUTES.clearAll, async (_, c) => aggregatorOf(c.env).clear("all"));
+serveRoute(dataRoutes, DATA_ROUTES.clearLogs, async (_, c) =>
+  aggregatorOf(c.env).clear("logs", c.get("requestId")),
+);
+serveRoute(dataRoutes, DATA_ROUTES.clearAll, async (_, c) =>
+  aggregatorOf(c.env).clear("all", c.get("requestId")),
+);
 
 serveRoute(dataRoutes, CONFIG_ROUTES.config, async ({ principal }, c) =>
   configOf(c.env, principal, await aggregatorOf(c.env).settings()),
 );
 
 serveRoute(dataRoutes, CONFIG_ROUTES.patchConfig, async ({ body, principal }, c) => {
-  const changed = await aggregatorOf(c.env).patchSettings(body);
+  const changed = await aggregatorOf(c.env).patchSettings(body, c.get("requestId"));
   forgetBoxes(); // their cache holds the previous settings and would serve them a moment longer
   await settleBoxes(c.env, inForce(settingsOf(c.env), changed).logContent === "on");
   await aggregatorOf(c.env).erase();

@@ -36,9 +36,9 @@ serveRoute(fleetRoutes, FLEET_ROUTES.forgetBox, async ({ params: { name: box }, 
   // With its certificate it would return.
   const [known] = (await aggregatorOf(c.env).boxes(box)).boxes;
   if (known?.admission === "certificate")
-    await endJoining(c, { box, id: null, ended: "revoked" });
+    await endJoining(c, { box, id: null, ended: "revoked", call: null });
   if (await isConnected(c.env, box)) throw new GatewayError({ reason: "box_connected", box });
-  await aggregatorOf(c.env).forgetBox(box);
+  await aggregatorOf(c.env).forgetBox(box, c.get("requestId"));
   forgetBoxes();
   return { status: "deleted" as const, box };
 });

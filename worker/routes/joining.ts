@@ -45,27 +45,33 @@ serveRoute(
   JOINING_ROUTES.revokeBox,
   async ({ params: { name: box }, principal }, c) => {
     demandUse(principal, null, box);
-    await endJoining(c, { box, id: null, ended: "revoked" });
+    await endJoining(c, { box, id: null, ended: "revoked", call: c.get("requestId") });
     return { status: "revoked" as const, box };
   },
 );
 
 /**
  * Ends the joining of a box. Resolves when its tunnel is closed and it cannot return.
- * @param id  only if this is its current joining; null for any
+ * @param id    only if this is its current joining; null for any
+ * @param call  whose change this is in the audit log; null if it is only a part of it
  */
 export async function endJoining(
   c: Context<Env>,
-  { box, id, ended }: { box: string; id: string | null; ended: "revoked" | "left" },
+  { call, ...end }: Omit<Extract<JoiningChange, { act: "end" }>, "act"> & { call: string | null },
 ): Promise<void> {
-  const { joined } = await changeJoining(c, { act: "end", box, id, ended });
+  const { box } = end;
+  const { joined } = await changeJoining(c, { act: "end", ...end }, call);
   await boxStubOf(c.env, box).remove(joined?.joined_at_ms ?? 0);
   forgetBoxes();
 }
 
 /** @throws {GatewayError} if the registry refuses */
-export async function changeJoining(c: Context<Env>, change: JoiningChange) {
-  const result = await aggregatorOf(c.env).changeJoining(change);
+export async function changeJoining(
+  c: Context<Env>,
+  change: JoiningChange,
+  call: string | null = c.get("requestId"),
+) {
+  const result = await aggregatorOf(c.env).changeJoining(change, call);
   if (result.refusal !== null) throw new GatewayError(result.refusal);
   return result;
 }

@@ -134,7 +134,7 @@ async function made(c: Context<Env>, wish: KeysChange & { newId: string }): Prom
 
 /** Resolves when the change is in force for new calls everywhere. */
 async function change(c: Context<Env>, wish: KeysChange) {
-  const result = await aggregatorOf(c.env).changeKeys(wish);
+  const result = await aggregatorOf(c.env).changeKeys(wish, c.get("requestId"));
   if (result.refusal !== null) throw new GatewayError(result.refusal);
   forgetBoxes();
   return result;

@@ -43,6 +43,6 @@ async function change<Act extends TargetsWish["act"]>(
   c: Context<Env>,
   wish: Extract<TargetsWish, { act: Act }>,
 ): Promise<ResultOf<Act>> {
-  const { result } = await aggregatorOf(c.env).targets(wish);
+  const { result } = await aggregatorOf(c.env).targets(wish, c.get("requestId"));
   return result as ResultOf<Act>;
 }

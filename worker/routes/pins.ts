@@ -39,7 +39,7 @@ serveRoute(pinRoutes, PIN_ROUTES.removePin, async ({ query, principal }, c) => {
 
 /** Resolves when the agent has the pins, if it is connected. */
 async function change(c: Context<Env>, wish: PinsChange) {
-  const changed = await aggregatorOf(c.env).changePins(wish);
+  const changed = await aggregatorOf(c.env).changePins(wish, c.get("requestId"));
   if (changed.refusal !== null) throw new GatewayError(changed.refusal);
   await settleBox(c.env, wish.box, changed.settings);
   return changed.pin;

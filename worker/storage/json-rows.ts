@@ -41,8 +41,8 @@ export class JsonRows<Value> {
   }
 
   delete(id: string): boolean {
-    if (!this.#values.delete(id)) return false;
+    if (!this.#values.has(id)) return false;
     this.#sql.exec(`DELETE FROM ${this.#table} WHERE id = ?`, id);
-    return true;
+    return this.#values.delete(id);
   }
 }
