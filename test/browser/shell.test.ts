@@ -46,7 +46,7 @@ test.concurrent("finds a page, a box and a request with the palette, without a m
   expect(viewer.errors).toEqual([]);
 });
 
-/** Closes the open dialog and asks for the palette before the browser has reported that. */
+/** Closes the open dialog and presses the key of the palette before the event `close`. */
 const REOPEN = `
   document.querySelector("dialog").close();
   document.body.dispatchEvent(new KeyboardEvent("keydown", { key: "k", ctrlKey: true, bubbles: true }));
