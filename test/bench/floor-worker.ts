@@ -6,7 +6,8 @@
  * few runtime types that it needs are declared here, because the tests around it use Node's types.
  *
  * A PUT is an upload: frames of the product's size, and no more of them on their way than its window
- * allows.
+ * allows. At `/stream` the answer is a stream: one frame for each part, written as it comes, and an empty one
+ * at its end.
  */
 import { DATA_BYTES_MAX, WINDOW_BYTES } from "../../protocol/limits.ts";
 
@@ -30,6 +31,8 @@ declare const WebSocketPair: new () => { 0: Socket; 1: Socket };
 const ID_BYTES = 4;
 /** Set in the number of an upload. The agent answers each of its frames with an empty one. */
 const UPLOAD = 0x8000_0000;
+/** Set in the number of a call whose answer is a stream. */
+const STREAM = 0x4000_0000;
 const FRAMES_IN_FLIGHT = WINDOW_BYTES / DATA_BYTES_MAX;
 
 let nextId = 0;
@@ -39,7 +42,8 @@ export default {
     const relay = RELAY.get(RELAY.idFromName("floor"));
     if (request.headers.get("upgrade") !== null) return relay.fetch(request);
     const isUpload = request.method === "PUT" && request.body !== null;
-    const id = nextId++ + (isUpload ? UPLOAD : 0);
+    const isStream = request.url.endsWith("/stream");
+    const id = nextId++ + (isUpload ? UPLOAD : 0) + (isStream ? STREAM : 0);
     const { webSocket: socket } = await relay.fetch(`http://relay/${id}`, {
       headers: { upgrade: "websocket" },
     });
@@ -47,6 +51,7 @@ export default {
     const answer = Promise.withResolvers<Response>();
     socket.binaryType = "arraybuffer";
     socket.accept();
+    if (isStream) return streamed(socket, id, await request.arrayBuffer());
     let inFlight = 0;
     let room = Promise.withResolvers<void>();
     socket.addEventListener("message", ({ data }) => {
@@ -57,7 +62,7 @@ export default {
       socket.close(1000);
       answer.resolve(new Response(data));
     });
-    if (!isUpload) {
+    if (!isUpload || request.body === null) {
       socket.send(frameOf(id, new Uint8Array(await request.arrayBuffer())));
       return answer.promise;
     }
@@ -71,6 +76,19 @@ export default {
     }
   },
 };
+
+/** Answers with the parts as they come, each with a write of its own. */
+function streamed(socket: Socket, id: number, body: ArrayBuffer): Response {
+  const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
+  const writer = writable.getWriter();
+  socket.addEventListener("message", ({ data }) => {
+    if (data.byteLength > 0) return void writer.write(new Uint8Array(data));
+    void writer.close();
+    socket.close(1000);
+  });
+  socket.send(frameOf(id, new Uint8Array(body)));
+  return new Response(readable);
+}
 
 function frameOf(id: number, body: Uint8Array): Uint8Array {
   const frame = new Uint8Array(ID_BYTES + body.length);
@@ -102,7 +120,8 @@ export class FloorRelay {
     if (socket !== this.#agent) return this.#agent?.send(message);
     const id = new DataView(message).getUint32(0);
     this.#streams.get(id)?.send(message.slice(ID_BYTES));
-    if (id < UPLOAD || message.byteLength > ID_BYTES) this.#streams.delete(id);
+    const isEmpty = message.byteLength === ID_BYTES;
+    if (id < STREAM || id >= UPLOAD !== isEmpty) this.#streams.delete(id);
   }
 
   webSocketClose(socket: Socket, code: number): void {

@@ -66,7 +66,7 @@ async function measure(stage: Stage, wanted: ReadonlySet<string>): Promise<Measu
     const chain = await stage.startChain("chain");
     if (isWanted("P4", "P6")) add(await measureThroughput(stage, floor, chain));
     if (isWanted("P1")) add(await measureFirstByte(stage, floor, chain));
-    if (isWanted("P7", "P8", "P17", "P18")) add(await measureStreams(stage, chain));
+    if (isWanted("P7", "P8", "P17", "P18")) add(await measureStreams(stage, floor, chain));
     if (isWanted("P14")) add(await measureUploads(stage, floor, chain));
     const fronted = isWanted("P12", "P20") ? await stage.startFronted("start") : null;
     const keyed = isWanted("P19", "P20") ? await stage.startKeyed("keyed") : null;

@@ -1,7 +1,8 @@
 /**
  * P7 and P8: 64 concurrent streams of 100 tokens: CPU time per stream, and how much longer they
  * take than direct calls. P17 and P18, at the pace of a real model: how smoothly tokens arrive, and how late
- * the first one is when all streams begin together.
+ * the first one is when all streams begin together, both also through the echo floor, which sends each token
+ * in a message of its own.
  */
 import { type Figure, type Goal, inTurns, median, overRounds, quantile, round } from "./figures.ts";
 import type { Target } from "./load.ts";
@@ -16,11 +17,13 @@ const FAST_MS = 1;
 /** The pace of a real model, where every token is a chunk of its own. */
 const REAL_MS = 20;
 
-export async function measureStreams(stage: Stage, chain: Chain): Promise<Figure[]> {
+export async function measureStreams(stage: Stage, floor: Chain, chain: Chain): Promise<Figure[]> {
+  const floorStream = { port: floor.port, path: "/stream" };
   const total: Record<"direct" | "chain", number[]> = { direct: [], chain: [] };
   const fast: Cost[] = [];
   const real: Cost[] = [];
   const directReal: Cost[] = [];
+  const floorReal: Cost[] = [];
   const alone: Cost[] = [];
   await costOf(stage, chain, FAST_MS, CALLS);
   await inTurns(ROUNDS, {
@@ -34,6 +37,7 @@ export async function measureStreams(stage: Stage, chain: Chain): Promise<Figure
       total.chain.push(cost.totalMs);
     },
     directReal: async () => void directReal.push(await costOf(stage, stage.direct, REAL_MS, 1)),
+    floorReal: async () => void floorReal.push(await costOf(stage, floorStream, REAL_MS, 1)),
     real: async () => void real.push(await costOf(stage, chain, REAL_MS, 1)),
     alone: async () => void alone.push(await costOf(stage, chain, REAL_MS, 1, 1)),
   });
@@ -49,8 +53,8 @@ export async function measureStreams(stage: Stage, chain: Chain): Promise<Figure
       goal: { atMost: 1.1 },
       detail: { direct_ms: round(median(total.direct)), chain_ms: round(median(total.chain)) },
     },
-    gapFigure("P17", alone, directReal, 1, { atMost: 21 }),
-    gapFigure("P17.64", real, directReal, CALLERS, { atMost: 30 }),
+    gapFigure("P17", alone, { directReal, floorReal }, 1, { atMost: 21 }),
+    gapFigure("P17.64", real, { directReal, floorReal }, CALLERS, { atMost: 30 }),
     {
       id: "P18",
       name: `first token p50, ${CALLERS} streams that begin together, chain - direct`,
@@ -60,7 +64,11 @@ export async function measureStreams(stage: Stage, chain: Chain): Promise<Figure
       goal: { atMost: 10 },
       detail: {
         direct_ms: round(median(directReal.map(({ firstMs }) => firstMs))),
+        floor_ms: round(median(floorReal.map(({ firstMs }) => firstMs))),
         chain_ms: round(median(real.map(({ firstMs }) => firstMs))),
+        direct_p99_ms: round(median(directReal.map(({ first99Ms }) => first99Ms))),
+        floor_p99_ms: round(median(floorReal.map(({ first99Ms }) => first99Ms))),
+        chain_p99_ms: round(median(real.map(({ first99Ms }) => first99Ms))),
       },
     },
   ];
@@ -71,6 +79,7 @@ type Cost = {
   agentMs: number;
   totalMs: number;
   firstMs: number;
+  first99Ms: number;
   gapMs: number;
   gap99Ms: number;
 };
@@ -100,6 +109,7 @@ async function costOf(
     agentMs: (after.agent - before.agent) / count,
     totalMs: median(totalMs),
     firstMs: quantile(firstMs, 0.5),
+    first99Ms: quantile(firstMs, 0.99),
     gapMs: quantile(gapsMs, 0.5),
     gap99Ms: quantile(gapsMs, 0.99),
   };
@@ -108,7 +118,7 @@ async function costOf(
 const gapFigure = (
   id: string,
   costs: readonly Cost[],
-  direct: readonly Cost[],
+  beside: Record<"directReal" | "floorReal", readonly Cost[]>,
   streams: number,
   goal_now: Goal,
 ): Figure => ({
@@ -120,8 +130,10 @@ const gapFigure = (
   goal: { atMost: streams === 1 ? 21 : 22 },
   detail: {
     p99_ms: round(median(costs.map(({ gap99Ms }) => gap99Ms))),
-    direct_64_ms: round(median(direct.map(({ gapMs }) => gapMs))),
-    direct_64_p99_ms: round(median(direct.map(({ gap99Ms }) => gap99Ms))),
+    floor_64_ms: round(median(beside.floorReal.map(({ gapMs }) => gapMs))),
+    floor_64_p99_ms: round(median(beside.floorReal.map(({ gap99Ms }) => gap99Ms))),
+    direct_64_ms: round(median(beside.directReal.map(({ gapMs }) => gapMs))),
+    direct_64_p99_ms: round(median(beside.directReal.map(({ gap99Ms }) => gap99Ms))),
   },
 });
 

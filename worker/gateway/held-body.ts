@@ -41,8 +41,9 @@ export async function bytesOf(request: Request, bytesMax: number): Promise<HeldB
   if (tooLarge !== null) throw new GatewayError(tooLarge);
   const announced = length === null ? null : Number(length);
   try {
-    // The runtime holds a body to its announced length, so this read is bounded.
-    if (request.body === null || (announced !== null && announced <= SMALL_BODY_BYTES))
+    // The runtime holds a body to its announced length, so this read is bounded. The length comes first,
+    // since a look at `body` makes a stream.
+    if ((announced !== null && announced <= SMALL_BODY_BYTES) || request.body === null)
       return { bytes: new Uint8Array(await request.arrayBuffer()), release: NOTHING_HELD };
     const reading = new Reading(request.body, BODIES);
     return await (announced === null

@@ -11,6 +11,7 @@ import type { Context } from "hono";
 import type { Fleet, KnownKeys } from "../aggregator/fleet.ts";
 import { aggregatorOf } from "../aggregator/stub.ts";
 import type { Bindings, Env } from "../env.ts";
+import { jointWait } from "./joint-wait.ts";
 import { areModelsNewer, FLEET_ANSWER_MS, isRefreshDue } from "./known-boxes.ts";
 import { forgetLooks } from "./look.ts";
 
@@ -19,7 +20,7 @@ export type Invocation = { env: Bindings; waitUntil(promise: Promise<unknown>): 
 
 export const invocationOf = ({ env, executionCtx }: Context<Env>): Invocation => ({
   env,
-  waitUntil: (promise) => executionCtx.waitUntil(promise),
+  waitUntil: jointWait((promise) => executionCtx.waitUntil(promise)),
 });
 
 type Requested = { answer: Promise<Fleet>; atMs: number };
