@@ -20,6 +20,16 @@ export function modelClass(model: string | null): string {
   return `model-${colours.peek()[name] ?? "none"}`;
 }
 
+/** Returns the class of a part of a chart. Boxes and keys are coloured in their order. */
+export function groupClass(
+  split: "model" | "box" | "key",
+  group: string | null,
+  index: number,
+): string {
+  if (split === "model" || group === null) return modelClass(group);
+  return `model-${(index % MODEL_COLOURS) + 1}`;
+}
+
 /** The content of local storage is untrusted. */
 function stored(): Record<string, number> {
   try {

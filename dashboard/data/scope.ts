@@ -1,7 +1,7 @@
 /** The scope of the page, read from the URL and written to it. */
 import { computed } from "@preact/signals";
 import { hashOf, type Page } from "../shape/route.ts";
-import { type PageScope, paused, scopeOf, scopeQuery } from "../shape/scope.ts";
+import { nextComparison, type PageScope, paused, scopeOf, scopeQuery } from "../shape/scope.ts";
 import { nowMs } from "./clock.ts";
 import { place, replaceQuery } from "./place.ts";
 
@@ -16,6 +16,10 @@ export function changeScope(changes: Partial<PageScope>): void {
 
 /** Holds the page still, or lets it follow the present again. */
 export const togglePause = (): void => changeScope(paused(scope.peek(), nowMs.peek()));
+
+/** Compares with the next of the periods that may be compared with. */
+export const switchComparison = (): void =>
+  changeScope({ compare: nextComparison(scope.peek().compare) });
 
 /** The link to another page about the same requests, or about fewer of them. */
 export const linkTo = (

@@ -54,3 +54,8 @@ export const SearchIcon = icon(
 export const ShareIcon = icon(
   <path d="M8.5 11.5a3.5 3.5 0 0 0 5 0l2.5-2.5a3.5 3.5 0 0 0-5-5l-1 1m1.5 3.5a3.5 3.5 0 0 0-5 0L4 11a3.5 3.5 0 0 0 5 5l1-1" />,
 );
+export const ClockIcon = icon(<path d="M10 3a7 7 0 1 0 0 14 7 7 0 0 0 0-14zm0 3v4l2.5 2" />);
+export const FilterIcon = icon(<path d="M3 5h14M6 10h8m-5 5h2" />);
+export const PauseIcon = icon(<path d="M7.5 5v10m5-10v10" />);
+export const PlayIcon = icon(<path d="m7 4.5 8 5.5-8 5.5z" />);
+export const BookmarkIcon = icon(<path d="M5.5 3.5h9v13L10 13l-4.5 3.5z" />);

@@ -82,16 +82,16 @@ export function Plot({ label, buckets, onPick, onBrush, onPoint, children }: Pro
   );
 }
 
-/** A line without axes. */
-export const Sparkline = ({
-  path,
-  buckets,
-  tone,
-}: {
+type SparklineProps = {
   path: string;
+  /** The line of an earlier period; null without one. */
+  before?: string | null;
   buckets: number;
   tone: string;
-}) => (
+};
+
+/** A line without axes. */
+export const Sparkline = ({ path, before = null, buckets, tone }: SparklineProps) => (
   <svg
     class={`sparkline ${tone}`}
     viewBox={`0 -6 ${Math.max(1, buckets)} ${HEIGHT + 12}`}
@@ -99,6 +99,7 @@ export const Sparkline = ({
     aria-hidden="true"
     focusable="false"
   >
+    {before !== null && <path class="before" d={before} />}
     <path d={path} />
   </svg>
 );

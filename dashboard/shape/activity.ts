@@ -1,7 +1,7 @@
 /** The figures of a period as the Overview shows them, each beside those of the period before. Pure. */
-import type { Activity, ActivityFigures } from "../../protocol/api/activity.ts";
+import type { Activity, ActivityFigures, ActivityPoint } from "../../protocol/api/activity.ts";
 import { duration, energy, percent, short, tokenRate } from "./format.ts";
-import { isLive, type PageScope, type Period, periodBefore, periodOf } from "./scope.ts";
+import { isLive, type PageScope, type Period, periodCompared, periodOf } from "./scope.ts";
 
 type Query = Record<string, string | number | undefined>;
 
@@ -16,12 +16,13 @@ export function activityQuery(scope: PageScope, usualSeconds: number): Query {
 }
 
 /**
- * Returns the query for the period before that of a scope. It changes once a minute: the totals of an
- * hour that is over hardly do.
+ * Returns the query for the period that a scope is compared with: the one before, unless another one is
+ * chosen. It changes once a minute: the totals of an hour that is over hardly do.
  */
 export function queryBefore(scope: PageScope, usualSeconds: number, minuteMs: number): Query {
   const nowMs = isLive(scope) ? minuteMs : Date.now();
-  return periodQuery(periodBefore(periodOf(scope, nowMs, usualSeconds)), scope);
+  const period = periodOf(scope, nowMs, usualSeconds);
+  return periodQuery(periodCompared(period, scope.compare ?? "previous"), scope);
 }
 
 const periodQuery = ({ fromMs, untilMs }: Period, { box, model, key }: PageScope): Query => ({
@@ -41,18 +42,24 @@ export type FigureCard = {
   isWorse: boolean;
   /** One value per bucket, null where unknown. */
   values: (number | null)[];
+  /** The same of the period that it is compared with; empty without one. */
+  compared: (number | null)[];
   tone: "one" | "two" | "three" | "four" | "bad";
 };
 
-/** @param before  totals of the period before; null while they are unknown */
-export function figureCards(activity: Activity, before: ActivityFigures | null): FigureCard[] {
+/**
+ * @param before    the period that it is compared with; null while it is unknown
+ * @param isDrawn   also draws the course of that period
+ */
+export function figureCards(
+  activity: Activity,
+  before: Activity | null,
+  isDrawn = false,
+): FigureCard[] {
   const { total } = activity;
   const points = wholePoints(activity);
-  const sinceMs = activity.since === null ? null : Date.parse(activity.since);
-  const firstCounted =
-    sinceMs === null
-      ? -1
-      : points.findLastIndex(({ timestamp }) => Date.parse(timestamp) <= sinceMs);
+  const earlier = isDrawn ? alignedPoints(activity, before).slice(0, points.length) : [];
+  const isCounted = countedIn(activity);
   const card = (
     name: string,
     tone: FigureCard["tone"],
@@ -61,17 +68,15 @@ export function figureCards(activity: Activity, before: ActivityFigures | null):
     deltaOf: (now: number, before: number) => string | null = relative,
   ): FigureCard => {
     const value = of(total);
-    const past = before === null ? null : of(before);
+    const past = before === null ? null : of(before.total);
     return {
       name,
       tone,
       value: value === null ? "–" : format(value),
       delta: value === null || past === null ? null : deltaOf(value, past),
       isWorse: tone === "bad" && value !== null && past !== null && value > past,
-      // Counting began in this bucket: up to it, one without requests is unknown and not 0.
-      values: points.map((point, index) =>
-        index <= firstCounted && point.requests === 0 ? null : of(point),
-      ),
+      values: points.map((point) => (isCounted(point) ? of(point) : null)),
+      compared: earlier.map((point) => (point === null ? null : of(point))),
     };
   };
   return [
@@ -87,6 +92,29 @@ export function figureCards(activity: Activity, before: ActivityFigures | null):
     card("Errors", "bad", (of) => of.error_rate, percent, points100),
     card("Energy per 1k tokens", "one", (of) => of.energy_j_per_1k_tokens, energy),
   ];
+}
+
+/**
+ * Returns the bucket of an earlier period for each bucket of a later one; null where it is unknown. The
+ * two have the same length, so their buckets correspond in their order.
+ */
+export function alignedPoints(
+  { points, step_seconds }: Activity,
+  before: Activity | null,
+): (ActivityPoint | null)[] {
+  if (before === null || before.step_seconds !== step_seconds) return points.map(() => null);
+  const isCounted = countedIn(before);
+  return points.map((_, index) => {
+    const point = before.points[index];
+    return point !== undefined && isCounted(point) ? point : null;
+  });
+}
+
+/** Until the bucket in which counting began, one without requests is unknown and not 0. */
+function countedIn({ points, since }: Activity): (point: ActivityPoint) => boolean {
+  const sinceMs = since === null ? Number.NEGATIVE_INFINITY : Date.parse(since);
+  const unknown = new Set(points.filter(({ timestamp }) => Date.parse(timestamp) <= sinceMs));
+  return (point) => point.requests > 0 || !unknown.has(point);
 }
 
 /** Leaves out the bucket that is not over: its figures mean little. */

@@ -15,15 +15,19 @@ const fixed = (value: number): number => Math.round(value * 100) / 100;
 
 export type StackedBars = { paths: string[]; max: number };
 
-/** Stacks bars, the first group at the bottom. */
+/**
+ * Stacks bars, the first group at the bottom.
+ * @param least  the scale reaches at least this far
+ */
 export function stackOf(
   groups: readonly Pick<ActivityGroup, "requests">[],
   buckets: number,
+  least = 0,
 ): StackedBars {
   const totals = Array.from({ length: buckets }, (_, index) =>
     groups.reduce((sum, { requests }) => sum + (requests[index] ?? 0), 0),
   );
-  const max = Math.max(1, ...totals);
+  const max = Math.max(1, least, ...totals);
   const below = new Array<number>(buckets).fill(0);
   const paths = groups.map(({ requests }) => {
     let path = "";

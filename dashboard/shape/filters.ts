@@ -55,7 +55,7 @@ export const unfiltered = ({ sort, order }: Filters): Filters => ({
 });
 
 export function isFiltered(filters: Filters): boolean {
-  const query = filterQuery({ ...filters, compares: false, sort: "time", order: "desc" });
+  const query = filterQuery({ ...filters, compare: null, sort: "time", order: "desc" });
   return Object.values(query).some((value) => value !== undefined);
 }
 

@@ -1,6 +1,5 @@
 /** The history as chart columns, and the parameters for each time range. Pure. */
 import type { SinkHealth } from "../../protocol/api/fleet.ts";
-import type { History, HistoryPoint } from "../../protocol/api/stats.ts";
 import type { StoreName } from "../../protocol/stores.ts";
 import { duration, UNKNOWN } from "./format.ts";
 import { type PageScope, secondsOf } from "./scope.ts";
@@ -108,47 +107,6 @@ export function bucketNote(at: readonly number[], readings: string): string | nu
   if (first === undefined || second === undefined) return null;
   const span = duration(1_000 * (second - first));
   return `Each point of a chart covers ${span}. Beside the title are the figures of the last whole ${span}. ${readings}`;
-}
-
-export type HistoryColumns = {
-  /** Start of each bucket, in Unix seconds. */
-  at: number[];
-  requests: Column;
-  tokens: Column;
-  p50: Column;
-  p95: Column;
-  p99: Column;
-  errorPercent: Column;
-  /** True if the last bucket is not over yet. */
-  isUnfinished: boolean;
-};
-
-export function columnsOf(
-  { metrics, since }: Pick<History, "metrics" | "since">,
-  nowMs: number,
-): HistoryColumns {
-  const starts = startsOf(metrics.map(({ timestamp }) => timestamp));
-  const { count, isUnfinished } = drawnBuckets(starts, nowMs);
-  const points = metrics.slice(0, count);
-  const at = starts.slice(0, count);
-  // Counting began in this bucket: up to it, one without requests is unknown and not 0.
-  const firstCounted =
-    since === null ? -1 : starts.findLastIndex((start) => start <= Date.parse(since) / 1_000);
-  const counted = (figure: (point: HistoryPoint) => number) =>
-    points.map((point, index) =>
-      index <= firstCounted && point.requests === 0 ? null : figure(point),
-    );
-  return {
-    at,
-    isUnfinished,
-    requests: counted((point) => point.requests_per_minute),
-    tokens: counted((point) => point.tokens_per_second),
-    p50: points.map((point) => point.latency_p50_ms),
-    p95: points.map((point) => point.latency_p95_ms),
-    p99: points.map((point) => point.latency_p99_ms),
-    // Without requests the rate is unknown, not 0.
-    errorPercent: points.map(({ error_rate }) => (error_rate === null ? null : 100 * error_rate)),
-  };
 }
 
 /** Returns whether nothing is known. A measured 0 is known. */

@@ -7,7 +7,7 @@ import { isRequestId } from "./request-id.ts";
 /** `action` is run, and `href` is opened. */
 export type PaletteEntry = {
   /** The kind of thing, shown beside its name. */
-  kind: "Page" | "Box" | "Model" | "Key" | "Request" | "Time" | "Action";
+  kind: "Page" | "View" | "Box" | "Model" | "Key" | "Request" | "Time" | "Action";
   name: string;
   /** Further words by which it is found. */
   words?: string;

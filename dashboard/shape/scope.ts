@@ -16,9 +16,13 @@ export type PageScope = {
   fromMs: number | null;
   /** Null: up to the present. */
   untilMs: number | null;
-  /** Compares with the period of the same length before. */
-  compares: boolean;
+  /** The period that this one is compared with; null: none. */
+  compare: Comparison | null;
 };
+
+/** The period of the same length before, or the same time a week before. */
+export const COMPARISONS = ["previous", "week"] as const;
+export type Comparison = (typeof COMPARISONS)[number];
 
 export type ScopeTime = Pick<PageScope, "seconds" | "fromMs" | "untilMs">;
 
@@ -36,7 +40,7 @@ export const EVERYTHING: PageScope = {
   seconds: null,
   fromMs: null,
   untilMs: null,
-  compares: false,
+  compare: null,
 };
 
 const UNIT_SECONDS = { s: 1, m: 60, h: 3_600, d: 86_400, w: 604_800 } as const;
@@ -73,7 +77,7 @@ export function scopeOf(query: Readonly<Record<string, string>>): PageScope {
     box: name(query.box),
     model: name(query.model),
     key: name(query.key),
-    compares: query.compare === "previous",
+    compare: COMPARISONS.find((each) => each === query.compare) ?? null,
     ...timeOf(query),
   };
 }
@@ -98,7 +102,7 @@ export function scopeQuery(scope: PageScope): Record<ScopeName, string | undefin
     range: scope.seconds === null ? undefined : rangeOf(scope.seconds),
     from: scope.fromMs === null ? undefined : isoInstant(scope.fromMs),
     until: scope.untilMs === null ? undefined : isoInstant(scope.untilMs),
-    compare: scope.compares ? "previous" : undefined,
+    compare: scope.compare ?? undefined,
   };
 }
 
@@ -112,11 +116,15 @@ export function periodOf(time: ScopeTime, nowMs: number, usualSeconds: number): 
   return { fromMs: untilMs - 1_000 * (time.seconds ?? usualSeconds), untilMs };
 }
 
-/** Returns the period of the same length before another one. */
-export const periodBefore = ({ fromMs, untilMs }: Period): Period => ({
-  fromMs: fromMs - (untilMs - fromMs),
-  untilMs: fromMs,
-});
+/** Returns the period that another one is compared with. */
+export function periodCompared({ fromMs, untilMs }: Period, compare: Comparison): Period {
+  const distanceMs = compare === "week" ? 1_000 * UNIT_SECONDS.w : untilMs - fromMs;
+  return { fromMs: fromMs - distanceMs, untilMs: untilMs - distanceMs };
+}
+
+/** Returns the comparison after this one, for a key that switches it. */
+export const nextComparison = (compare: Comparison | null): Comparison | null =>
+  compare === null ? "previous" : compare === "previous" ? "week" : null;
 
 /** Holds the scope still at `nowMs`, or lets it follow the present again. */
 export function paused(time: ScopeTime, nowMs: number): ScopeTime {

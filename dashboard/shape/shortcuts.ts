@@ -1,6 +1,14 @@
 /** The keys that work everywhere on the page, as they are listed and as they are found. Pure. */
 
-export type ShortcutName = "palette" | "help" | "page" | "pause" | "share" | "refresh" | "theme";
+export type ShortcutName =
+  | "palette"
+  | "help"
+  | "page"
+  | "pause"
+  | "compare"
+  | "share"
+  | "refresh"
+  | "theme";
 
 export const SHORTCUTS: readonly { name: ShortcutName; keys: string; text: string }[] = [
   {
@@ -11,6 +19,11 @@ export const SHORTCUTS: readonly { name: ShortcutName; keys: string; text: strin
   { name: "palette", keys: "/", text: "The same" },
   { name: "page", keys: "1 – 9", text: "Open the page with this digit in the navigation" },
   { name: "pause", keys: "p", text: "Pause, or follow the present again" },
+  {
+    name: "compare",
+    keys: "c",
+    text: "Compare with the period before, then with a week before, then with nothing",
+  },
   { name: "refresh", keys: "r", text: "Refresh now" },
   { name: "share", keys: "y", text: "Copy the link to this view" },
   { name: "theme", keys: "t", text: "Switch the theme" },
@@ -31,6 +44,7 @@ const BY_KEY: Readonly<Record<string, ShortcutName>> = {
   "/": "palette",
   "?": "help",
   p: "pause",
+  c: "compare",
   r: "refresh",
   y: "share",
   t: "theme",

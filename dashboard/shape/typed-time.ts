@@ -1,8 +1,8 @@
 /**
- * Reads a time that a person typed: `90 min`, `15:09 - 15:17`, `27 Nov 15:09 - 16:00`, `yesterday`.
+ * Reads a time that a person typed: `90 min`, `15:09 - 15:17`, `27 Nov 15:09 - 16:00`, `last week`.
  * Clock times and days are those of the viewer's time zone. Pure.
  */
-import { DAY_MS } from "../../protocol/day.ts";
+import { CALENDAR_NAMES, CALENDAR_TIMES, dayBefore, midnight, nextDay } from "./calendar.ts";
 import { type ScopeTime, secondsOf } from "./scope.ts";
 
 /** The whole word, since "30 december" is a day. */
@@ -19,6 +19,8 @@ type Point = { atMs: number; hasClock: boolean };
 /** @returns null if the text is not a time */
 export function typedTime(text: string, nowMs: number): ScopeTime | null {
   const typed = text.trim().toLowerCase().replaceAll("\u2013", "-");
+  const named = CALENDAR_NAMES.find((name) => name.toLowerCase() === typed);
+  if (named !== undefined) return CALENDAR_TIMES[named](nowMs);
   const [, amount, unit] = LENGTH.exec(typed) ?? [];
   if (amount !== undefined) {
     const seconds = secondsOf(`${Number(amount)}${unit}`);
@@ -68,7 +70,7 @@ function undatedMs(clock: number, nowMs: number, before: Point | null): number {
   const start = midnight(before?.atMs ?? nowMs);
   const sameDay = atClock(start, clock);
   if (before !== null) return sameDay > before.atMs ? sameDay : atClock(nextDay(start), clock);
-  return sameDay <= nowMs ? sameDay : atClock(midnight(start - DAY_MS / 2), clock);
+  return sameDay <= nowMs ? sameDay : atClock(dayBefore(start), clock);
 }
 
 function clockMs(text: string): number | null {
@@ -80,7 +82,7 @@ function clockMs(text: string): number | null {
 
 function dayStart(text: string, nowMs: number): number | null {
   if (text === "today") return midnight(nowMs);
-  if (text === "yesterday") return midnight(midnight(nowMs) - DAY_MS / 2);
+  if (text === "yesterday") return dayBefore(nowMs);
   const [, year, month, day] = DATE.exec(text) ?? [];
   if (year !== undefined) return dateMs(Number(year), Number(month) - 1, Number(day));
   const [, date, name = "", named] = DAY.exec(text) ?? [];
@@ -100,15 +102,6 @@ function dateMs(year: number, month: number, day: number): number | null {
   return date.getMonth() === month && date.getDate() === day ? date.getTime() : null;
 }
 
-/** By the calendar, because a day may have 23 or 25 hours. */
-function midnight(atMs: number): number {
-  const date = new Date(atMs);
-  return new Date(date.getFullYear(), date.getMonth(), date.getDate()).getTime();
-}
-function nextDay(atMs: number): number {
-  const date = new Date(atMs);
-  return new Date(date.getFullYear(), date.getMonth(), date.getDate() + 1).getTime();
-}
 const atClock = (dayMs: number, clock: number | null): number => {
   const date = new Date(dayMs);
   date.setHours(0, 0, 0, clock ?? 0);

@@ -1,7 +1,7 @@
 /** The dialogs of the frame, and the keys that open them or act at once. */
 import { signal } from "@preact/signals";
 import { refreshNow } from "../data/live.ts";
-import { linkTo, togglePause } from "../data/scope.ts";
+import { linkTo, switchComparison, togglePause } from "../data/scope.ts";
 import { shareView } from "../data/share.ts";
 import { type ShortcutName, shortcutOf } from "../shape/shortcuts.ts";
 import { openPages } from "./pages.tsx";
@@ -28,6 +28,7 @@ const ACTIONS: Record<Exclude<ShortcutName, "page">, () => void> = {
   palette: () => openOverlay("palette"),
   help: () => openOverlay("help"),
   pause: togglePause,
+  compare: switchComparison,
   share: () => void shareView(),
   refresh: refreshNow,
   theme: switchTheme,

@@ -3,7 +3,8 @@ import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { live, refreshNow } from "../data/live.ts";
 import { useQuery } from "../data/query.ts";
-import { changeScope, linkTo, scope, togglePause } from "../data/scope.ts";
+import { savedViews } from "../data/saved-views.ts";
+import { changeScope, linkTo, scope, switchComparison, togglePause } from "../data/scope.ts";
 import { hasScope, isOpenEdge } from "../data/self.ts";
 import { shareView } from "../data/share.ts";
 import { Modal } from "../parts/dialog.tsx";
@@ -59,7 +60,7 @@ function Palette({ onClose }: OverlayProps) {
   const commands = [
     ...requestCommand(text, (id) => linkTo("requests", {}, { open: id })),
     ...timeCommand(text),
-    ...commandsFor(text, [...pages(), ...actions(), ...places(), ...useKeys()]),
+    ...commandsFor(text, [...pages(), ...views(), ...actions(), ...places(), ...useKeys()]),
   ];
   const index = Math.min(chosen.value, commands.length - 1);
   const run = (command: PaletteEntry | undefined) => {
@@ -134,6 +135,9 @@ const pages = (): PaletteEntry[] =>
     ...(index < 9 && { shortcut: String(index + 1) }),
   }));
 
+const views = (): PaletteEntry[] =>
+  savedViews.value.map(({ name, hash }) => ({ kind: "View", name, href: hash }));
+
 function actions(): PaletteEntry[] {
   const follows = isLive(scope.value);
   return [
@@ -143,6 +147,13 @@ function actions(): PaletteEntry[] {
       words: "stop live resume",
       shortcut: "p",
       action: togglePause,
+    },
+    {
+      kind: "Action",
+      name: "Compare with another period",
+      words: "previous week before versus",
+      shortcut: "c",
+      action: switchComparison,
     },
     {
       kind: "Action",

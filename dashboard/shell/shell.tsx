@@ -2,6 +2,7 @@
 import { useEffect, useRef } from "preact/hooks";
 import { connection, live } from "../data/live.ts";
 import { place } from "../data/place.ts";
+import { isNarrow } from "../data/screen.ts";
 import { locked } from "../data/session.ts";
 import { iconOf, titleOf, troubleOf } from "../shape/trouble.ts";
 import { Banners, isStale } from "./banners.tsx";
@@ -10,6 +11,7 @@ import { Login } from "./login.tsx";
 import { Nav } from "./nav.tsx";
 import { listenToKeys, overlay } from "./overlays.ts";
 import { ENTRIES, OverlayPage, openPages } from "./pages.tsx";
+import { ScopeBar } from "./scope-bar.tsx";
 import { TopBar } from "./top-bar.tsx";
 
 export function Shell() {
@@ -38,8 +40,9 @@ export function Shell() {
         Skip to content
       </button>
       <Nav page={page} />
-      <TopBar />
+      <TopBar page={page} />
       <main id="main" ref={main} tabIndex={-1}>
+        {isNarrow.value && locked.value === null && <ScopeBar key={page} page={page} />}
         <Banners />
         {locked.value === null ? (
           <div class={isStale() ? "page stale" : "page"}>

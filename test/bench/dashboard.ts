@@ -14,6 +14,7 @@ import type { Browser, CDPSession, Page } from "playwright-core";
 import { Live } from "../../protocol/api/live.ts";
 import type { LogEntry, Logs } from "../../protocol/api/logs.ts";
 import { UNMEASURED } from "../../protocol/records.ts";
+import { startSimulatedOllama } from "../../simulated/ollama.ts";
 import { launchBrowser, viewerOf } from "../support/chromium.ts";
 import { TestStack } from "../support/stack.ts";
 
@@ -103,25 +104,29 @@ async function firstPaintMs(browser: Browser, isSlow: boolean): Promise<number> 
  */
 async function updateMs(browser: Browser): Promise<number> {
   const { page, session } = await opened(browser);
+  await using fleet = await TestStack.start();
+  const ollama = await startSimulatedOllama({ models: ["llama3.2"] });
+  await fleet.startAgent({ name: "atlas", ollamaUrl: ollama.url });
   let shift = 0;
-  await page.route("**/api/stats/history?*", (route) =>
-    route.fulfill({ json: historyOf(shift++) }),
+  await page.route("**/api/gpu/history?*", (route) =>
+    route.fulfill({ json: gpuHistoryOf(shift++) }),
   );
-  await page.goto(stack.url);
-  await page.getByRole("img", { name: /^Latency: / }).waitFor();
+  await page.goto(`${fleet.url}/#/system`);
+  await page.getByRole("img", { name: /^GPU power: / }).waitFor();
   await session.send("Performance.enable", { timeDomain: "threadTicks" });
   const busyMs = () => mainThreadMs(session);
   const times: number[] = [];
   for (let n = 0; n < UPDATES; n++) {
     const before = await busyMs();
     const range = n % 2 === 0 ? "6h" : "1h";
-    const answered = page.waitForResponse("**/api/stats/history?*");
+    const answered = page.waitForResponse("**/api/gpu/history?*");
     await page.getByRole("button", { name: range, exact: true }).click();
     await (await answered).finished();
     await page.evaluate(TWO_FRAMES);
     times.push((await busyMs()) - before);
   }
   await page.context().close();
+  await ollama.close();
   return Math.round(times.sort((a, b) => a - b)[UPDATES / 2] ?? 0);
 }
 
@@ -193,7 +198,6 @@ async function memoryMb(browser: Browser): Promise<{ before: number; after: numb
   const eventOf = (n: number) =>
     `data: ${JSON.stringify({ ...live, stats: { ...live.stats, total_requests: n } })}\n\n`;
   const body = Array.from({ length: EVENTS }, (_, n) => eventOf(n + 1)).join("");
-  await page.route("**/api/stats/history?*", (route) => route.fulfill({ json: historyOf(0, 60) }));
   let isFirst = true;
   await page.route("**/api/live?*", (route) => {
     if (!isFirst) return route.continue();
@@ -258,27 +262,21 @@ function logsOf(rows: number): Logs {
   return { store: "durable_object", logs, ...page };
 }
 
-function historyOf(shift: number, points = POINTS): object {
+/** Four figures of a GPU that differ with each answer. */
+function gpuHistoryOf(shift: number): object {
   const startMs = Date.parse("2026-11-24T00:00:00.000Z");
-  const metrics = Array.from({ length: points }, (_, n) => {
-    const wave = 100 + 50 * Math.sin((n + shift * 17) / 40) + (n % 13);
-    return {
-      timestamp: new Date(startMs + n * 60_000).toISOString(),
-      requests_per_minute: wave,
-      tokens_per_second: wave * 3,
-      avg_latency_ms: wave * 9,
-      error_rate: (n % 50) / 1_000,
-      requests: 100,
-      errors: 1,
-      cancelled: 0,
-      tokens: 1_000,
-      prompt_tokens: 200,
-      latency_p50_ms: wave * 8,
-      latency_p95_ms: wave * 20,
-      latency_p99_ms: wave * 30,
-      ttft_p50_ms: wave,
-      ttft_p95_ms: wave * 2,
-    };
-  });
-  return { time_range: "7d", granularity: "1m", store: "durable_object", since: null, metrics };
+  const wave = Array.from(
+    { length: POINTS },
+    (_, n) => 50 + 30 * Math.sin((n + shift * 17) / 40) + (n % 13),
+  );
+  const times = (factor: number) => wave.map((value) => value * factor);
+  const gpu = {
+    ...{ box: "atlas", index: 0, name: "NVIDIA RTX 4090", sm_clock_mhz: times(20) },
+    ...{ utilization_percent: wave, utilization_max_percent: wave },
+    ...{ memory_used_mb: times(200), memory_used_max_mb: times(200) },
+    ...{ temperature_c: times(0.6), temperature_max_c: times(0.6) },
+    ...{ power_draw_w: times(3), energy_j: times(180) },
+  };
+  const timestamps = wave.map((_, n) => new Date(startMs + n * 60_000).toISOString());
+  return { time_range: "7d", store: "durable_object", timestamps, gpus: [gpu] };
 }

@@ -22,33 +22,79 @@ test.concurrent("shows the totals of the API and updates them live", async ({ ex
   expect(viewer.errors).toEqual([]);
 });
 
-test.concurrent("shows four charts for every range", async () => {
+test.concurrent("reads the requests of every range, and offers a year only through a link or with an external store", async () => {
   await callModel({ model: "llama3.2" });
-  await using viewer = await Viewer.open("#/");
-  const { page } = viewer;
-  for (const range of ["5m", "15m", "6h", "24h", "7d", "30d", "90d", "1h"]) {
-    const answered = page.waitForResponse((answer) =>
-      answer.url().includes(`/api/stats/history?time_range=${range}`),
-    );
-    await page.getByRole("button", { name: range, exact: true }).click();
-    expect((await answered).status()).toBe(200);
-  }
-  for (const title of ["Requests per minute", "Tokens per second", "Latency", "Error rate"])
-    await page.getByRole("img", { name: new RegExp(`^${title}: `) }).waitFor();
-  expect(viewer.errors).toEqual([]);
-});
-
-test.concurrent("opens the range of a link, and offers a year only with an external store or through a link", async () => {
   await using viewer = await Viewer.open("#/?range=7d");
   const { page } = viewer;
-  await page.getByRole("heading", { name: "Last 7 days" }).waitFor();
-  await page.getByRole("button", { name: "24h", exact: true }).click();
-  await page.getByRole("heading", { name: "Last 24 hours" }).waitFor();
-  expect(new URL(page.url()).hash).toBe("#/?range=24h");
+  const time = page.getByRole("button", { name: /^Time: / });
+  await time.getByText("Last 7 days").waitFor();
+  for (const range of ["5m", "15m", "6h", "24h", "30d", "90d", "1h"]) {
+    const answered = page.waitForResponse(
+      (answer) => answer.url().includes("/api/stats/activity?seconds=") && answer.ok(),
+    );
+    await time.click();
+    await page.getByRole("button", { name: range, exact: true }).click();
+    await answered;
+    expect(new URL(page.url()).hash).toBe(`#/?range=${range}`);
+  }
+  await time.click();
   expect(await page.getByRole("button", { name: "365d", exact: true }).count()).toBe(0);
+  expect(viewer.errors).toEqual([]);
   await page.goto(`${edgeUrl()}/#/?range=365d`);
-  await page.getByRole("heading", { name: "Last year" }).waitFor();
-  await page.getByRole("button", { name: "365d", exact: true, pressed: true }).waitFor();
+  await time.getByText("Last year").waitFor();
+  await page.getByText("Without ClickHouse or Postgres history is kept for 90 days.").waitFor();
+});
+
+test.concurrent("draws the period that is compared with, by a key or in the menu of times", async ({
+  expect,
+}) => {
+  await using viewer = await Viewer.open("#/?range=15m");
+  const { page } = viewer;
+  const hash = () => new URL(page.url()).hash;
+  await page.getByRole("img", { name: /^Requests: / }).waitFor();
+  const pale = page.locator(".figure-cards .before");
+  expect(await pale.count()).toBe(0);
+  await page.keyboard.press("c");
+  await expect.poll(hash).toBe("#/?range=15m&compare=previous");
+  await expect.poll(() => pale.count()).toBe(6);
+  const weekBefore = page.waitForResponse((answer) => {
+    const since = new URL(answer.url()).searchParams.get("since");
+    return since !== null && Date.parse(since) < Date.now() - 7 * 86_400_000;
+  });
+  await page.getByRole("button", { name: /^Time: Last 15 minutes vs the period before/ }).click();
+  await page.getByRole("combobox", { name: "Compare with" }).selectOption("week");
+  await weekBefore;
+  expect(hash()).toBe("#/?range=15m&compare=week");
+});
+
+test.concurrent("divides the requests by box, and leads from a part to its requests", async () => {
+  await callModel({ model: "mistral" }, "borealis");
+  await using viewer = await Viewer.open("#/?range=15m");
+  const { page } = viewer;
+  await page
+    .getByRole("group", { name: "Requests by" })
+    .getByRole("button", { name: "Box" })
+    .click();
+  await page.locator(".legend-button", { hasText: "borealis" }).click();
+  expect(new URL(page.url()).hash).toBe("#/?range=15m&split=box&box=borealis");
+});
+
+test.concurrent("saves a view under a name, and finds it in the palette", async ({ expect }) => {
+  await using viewer = await Viewer.open("#/requests?status=error&range=24h");
+  const { page } = viewer;
+  await page.getByRole("button", { name: "Saved views" }).click();
+  await page.getByRole("textbox", { name: "Name of this view" }).fill("Failures of a day");
+  await page.keyboard.press("Enter");
+  await page.getByRole("link", { name: "Failures of a day" }).waitFor();
+  await page.goto(`${edgeUrl()}/#/`);
+  await page.reload();
+  await page.keyboard.press("Control+k");
+  await page.getByRole("combobox", { name: /^Find a page/ }).fill("failures");
+  await page.keyboard.press("Enter");
+  await expect.poll(() => new URL(page.url()).hash).toBe("#/requests?status=error&range=24h");
+  await page.getByRole("button", { name: "Saved views" }).click();
+  await page.getByRole("button", { name: "Remove Failures of a day" }).click();
+  await page.getByText("A view is a page with its box").waitFor();
 });
 
 test.concurrent("lists a box that is down first, with its downtime", async () => {
@@ -110,6 +156,7 @@ test.concurrent("leads from a bar to its requests, and selects a time by draggin
   await page.getByRole("button", { name: "Follow", exact: true }).click();
   await expect.poll(hash).toMatch(/^#\/\?range=\d+s$/);
 
+  await page.getByRole("button", { name: /^Time: / }).click();
   const time = page.getByRole("textbox", { name: "Time" });
   await time.fill("soon");
   expect(await time.getAttribute("aria-invalid")).toBe("true");

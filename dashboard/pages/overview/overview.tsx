@@ -2,17 +2,16 @@
 import { live } from "../../data/live.ts";
 import { place } from "../../data/place.ts";
 import { useQuery } from "../../data/query.ts";
+import { scope } from "../../data/scope.ts";
 import { FailureNote, Section, Skeleton } from "../../parts/basics.tsx";
 import { NoBox } from "../../parts/install.tsx";
 import { duration } from "../../shape/format.ts";
 import { AsTable } from "./as-table.tsx";
 import { Attention } from "./attention.tsx";
-import { Charts } from "./charts.tsx";
 import { Figures } from "./figures.tsx";
 import { FleetSection } from "./fleet.tsx";
 import { Heat } from "./heat.tsx";
 import { useActivity } from "./period.tsx";
-import { ScopeRow } from "./scope-row.tsx";
 import { Totals } from "./totals.tsx";
 import { Traffic } from "./traffic.tsx";
 import { Why } from "./why.tsx";
@@ -52,7 +51,6 @@ export function Overview() {
           <FleetSection boxes={boxes} concerns={health.concerns} activity={activity} />
         </section>
       )}
-      <ScopeRow live={latest.value} />
       {now.error !== null && (
         <FailureNote title="Could not load the requests." detail={now.error} retry={now.refetch} />
       )}
@@ -62,7 +60,11 @@ export function Overview() {
         <div class={now.isLoading ? "activity loading" : "activity"}>
           <Figures activity={activity} before={before} />
           <div class="panels">
-            <Traffic activity={activity} events={events.data?.events ?? []} />
+            <Traffic
+              activity={activity}
+              before={scope.value.compare === null ? null : before}
+              events={events.data?.events ?? []}
+            />
             <Heat activity={activity} />
           </div>
           <Why />
@@ -74,7 +76,6 @@ export function Overview() {
         </div>
       )}
       <WorthALook />
-      <Charts />
       <Section title="Since counting began">
         <Totals stats={stats} />
       </Section>

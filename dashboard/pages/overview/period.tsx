@@ -1,15 +1,23 @@
 /** The activity of the scope, as several parts of the Overview read it, in one answer. */
 
 import { useMemo } from "preact/hooks";
-import type { Activity } from "../../../protocol/api/activity.ts";
+import type { Activity, ActivitySplit } from "../../../protocol/api/activity.ts";
 import { DAY_MS } from "../../../protocol/day.ts";
 import { minuteMs } from "../../data/clock.ts";
+import { place } from "../../data/place.ts";
 import { preferences } from "../../data/preferences.ts";
 import { type QueryState, useQuery } from "../../data/query.ts";
 import { changeScope, linkTo, scope } from "../../data/scope.ts";
 import { activityQuery, queryBefore } from "../../shape/activity.ts";
 import { everyMsOf, secondsOfRange } from "../../shape/history.ts";
-import { brushed, isLive } from "../../shape/scope.ts";
+import { brushed, isLive, type PageScope } from "../../shape/scope.ts";
+
+/** The parts that the requests over time are divided into. */
+export const chosenSplit = (): ActivitySplit =>
+  (["model", "box", "key"] as const).find((each) => each === place.value.query.split) ?? "model";
+
+/** The rows of boxes need their part, whatever is chosen. */
+const splits = (): string => [...new Set([chosenSplit(), "box"])].join(",");
 
 const BEFORE_EVERY_MS = 60_000;
 /** The edge alone keeps history for 90 days. */
@@ -20,7 +28,7 @@ export function useActivity(): { now: QueryState<Activity>; before: Activity | n
   const isFollowing = isLive(scope.value);
   const now = useQuery(
     "/api/stats/activity",
-    { query: { ...activityQuery(scope.value, usual), split: "model,box" } },
+    { query: { ...activityQuery(scope.value, usual), split: splits() } },
     isFollowing ? everyMsOf(preferences.value.range) : null,
   );
   const past = useMemo(
@@ -46,7 +54,7 @@ export function selectBuckets(activity: Activity, from: number, to: number): voi
 export function bucketLink(
   activity: Activity,
   index: number,
-  changes: { model?: string } = {},
+  changes: Partial<Pick<PageScope, ActivitySplit>> = {},
   query: Record<string, string> = {},
 ): string {
   const fromMs = startOf(activity, index);

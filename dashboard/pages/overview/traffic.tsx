@@ -1,26 +1,54 @@
-/** Requests over time by model, with the events of the boxes. */
+/** Requests over time by model, box or key, with the events of the boxes. */
 import { useSignal } from "@preact/signals";
 import { useMemo } from "preact/hooks";
-import type { Activity, ActivityGroup } from "../../../protocol/api/activity.ts";
+import type { Activity, ActivityGroup, ActivitySplit } from "../../../protocol/api/activity.ts";
 import type { Events } from "../../../protocol/api/events.ts";
-import { modelClass } from "../../data/model-colour.ts";
+import { groupClass } from "../../data/model-colour.ts";
+import { place, replaceQuery } from "../../data/place.ts";
 import { changeScope, scope } from "../../data/scope.ts";
+import { Choice } from "../../parts/basics.tsx";
 import { Plot } from "../../parts/plot.tsx";
+import { alignedPoints } from "../../shape/activity.ts";
 import { timeLabels } from "../../shape/axis.ts";
-import { groupAt, HEIGHT, stackOf } from "../../shape/drawing.ts";
+import { groupAt, HEIGHT, partsOf, pathOfLine, stackOf } from "../../shape/drawing.ts";
 import { compact, count } from "../../shape/format.ts";
-import { bucketLink, selectBuckets, startOf } from "./period.tsx";
+import { EventPins } from "./event-pins.tsx";
+import { bucketLink, chosenSplit, selectBuckets, startOf } from "./period.tsx";
 
-type Props = { activity: Activity; events: Events["events"] };
+type Props = {
+  activity: Activity;
+  /** The period that it is compared with; null without one. */
+  before: Activity | null;
+  events: Events["events"];
+};
 
-const nameOf = ({ group, is_rest }: ActivityGroup): string =>
-  is_rest ? "others" : (group ?? "without a model");
+const SPLITS = [
+  { value: "model", name: "Model" },
+  { value: "box", name: "Box" },
+  { value: "key", name: "Key" },
+] as const;
+const NO_GROUP: Record<ActivitySplit, string> = {
+  model: "without a model",
+  box: "reached no box",
+  key: "without a key",
+};
 
-export function Traffic({ activity, events }: Props) {
+export function Traffic({ activity, before, events }: Props) {
   const pointed = useSignal<number | null>(null);
   const { points } = activity;
-  const groups = useMemo(() => activity.groups.model ?? [allOf(activity)], [activity]);
-  const { paths, max } = useMemo(() => stackOf(groups, points.length), [groups]);
+  const split = chosenSplit();
+  const groups = useMemo(() => activity.groups[split] ?? [allOf(activity)], [activity, split]);
+  const nameOf = ({ group, name, is_rest }: ActivityGroup): string =>
+    is_rest ? "others" : (name ?? group ?? NO_GROUP[split]);
+  const earlier = useMemo(
+    () => alignedPoints(activity, before).map((point) => point?.requests ?? null),
+    [activity, before],
+  );
+  const mostEarlier = Math.max(0, ...earlier.map((requests) => requests ?? 0));
+  const { paths, max } = useMemo(
+    () => stackOf(groups, points.length, mostEarlier),
+    [groups, mostEarlier],
+  );
   const failed = useMemo(() => failures(activity), [activity]);
   const index = pointed.value;
   const shown = index === null ? null : (points[index] ?? null);
@@ -31,11 +59,29 @@ export function Traffic({ activity, events }: Props) {
         <span class="chart-moment">
           {shown === null
             ? `per ${stepName(activity.step_seconds)}`
-            : `${momentOf(activity, index ?? 0)}: ${count(shown.requests)}, ${count(shown.errors)} failed`}
+            : `${momentOf(activity, index ?? 0)}: ${count(shown.requests)}, ${count(shown.errors)} failed${beforeText(earlier[index ?? 0])}`}
         </span>
+        <Choice
+          label="Requests by"
+          options={SPLITS}
+          chosen={split}
+          choose={(value) =>
+            replaceQuery("overview", {
+              ...place.value.query,
+              split: value === "model" ? "" : value,
+            })
+          }
+        />
         <span class="legend">
           {groups.map((group) => (
-            <LegendEntry key={nameOf(group)} group={group} index={index} />
+            <LegendEntry
+              key={nameOf(group)}
+              group={group}
+              name={nameOf(group)}
+              colour={groupClass(split, group.group, groups.indexOf(group))}
+              split={split}
+              index={index}
+            />
           ))}
         </span>
       </figcaption>
@@ -46,7 +92,10 @@ export function Traffic({ activity, events }: Props) {
           ))}
         </span>
         <Plot
-          label={summaryOfTraffic(activity)}
+          label={summaryOfTraffic(
+            activity,
+            groups.map((group) => `${nameOf(group)} ${group.total}`),
+          )}
           buckets={points.length}
           onPoint={(at) => {
             pointed.value = at;
@@ -54,67 +103,56 @@ export function Traffic({ activity, events }: Props) {
           onBrush={(from, to) => selectBuckets(activity, from, to)}
           onPick={(at, height) => {
             const group = groupAt(groups, at, height, max)?.group ?? null;
-            location.hash = bucketLink(activity, at, group === null ? {} : { model: group });
+            location.hash = bucketLink(activity, at, group === null ? {} : { [split]: group });
           }}
         >
           {paths.map((path, n) => (
             <path
               key={nameOf(groups[n] as ActivityGroup)}
-              class={modelClass(groups[n]?.group ?? null)}
+              class={groupClass(split, groups[n]?.group ?? null, n)}
               d={path}
             />
           ))}
+          {before !== null && <path class="before" d={pathOfLine(partsOf(earlier, max))} />}
           <path class="failures" d={failed} />
         </Plot>
-        <Pins activity={activity} events={events} />
+        <EventPins activity={activity} events={events} />
       </div>
       <TimeAxis activity={activity} />
     </figure>
   );
 }
 
-function LegendEntry({ group, index }: { group: ActivityGroup; index: number | null }) {
+const beforeText = (requests: number | null | undefined): string =>
+  requests == null ? "" : `; ${count(requests)} in the period before`;
+
+type LegendProps = {
+  group: ActivityGroup;
+  name: string;
+  colour: string;
+  split: ActivitySplit;
+  /** The bucket under the pointer. */
+  index: number | null;
+};
+
+function LegendEntry({ group, name, colour, split, index }: LegendProps) {
   const text = (
     <>
-      <i class={`dot ${modelClass(group.group)}`} />
-      {nameOf(group)} <b>{compact(index === null ? group.total : (group.requests[index] ?? 0))}</b>
+      <i class={`dot ${colour}`} />
+      {name} <b>{compact(index === null ? group.total : (group.requests[index] ?? 0))}</b>
     </>
   );
-  const { group: model } = group;
-  if (model === null) return <span>{text}</span>;
-  const isChosen = scope.value.model === model;
+  if (group.group === null) return <span>{text}</span>;
+  const isChosen = scope.value[split] === group.group;
   return (
     <button
       type="button"
       class="legend-button"
       aria-pressed={isChosen}
-      onClick={() => changeScope({ model: isChosen ? null : model })}
+      onClick={() => changeScope({ [split]: isChosen ? null : group.group })}
     >
       {text}
     </button>
-  );
-}
-
-/** Events above the bars. */
-function Pins({ activity, events }: Props) {
-  const fromMs = Date.parse(activity.from);
-  const span = Date.parse(activity.to) - fromMs;
-  return (
-    <ul class="pins" aria-label="Events">
-      {events.map(({ id, at, text, severity }) => {
-        const part = (Date.parse(at) - fromMs) / span;
-        return part < 0 || part > 1 ? null : (
-          <li
-            key={id}
-            class={severity === "critical" ? "pin bad" : "pin"}
-            style={{ left: `${100 * part}%` }}
-            title={`${timeLabels([Date.parse(at) / 1_000], 1)[0]} ${text}`}
-          >
-            <span class="sr-only">{text}</span>
-          </li>
-        );
-      })}
-    </ul>
   );
 }
 
@@ -177,8 +215,7 @@ const stepName = (seconds: number): string =>
       ? `${seconds / 60} min`
       : `${seconds / 3_600} h`);
 
-function summaryOfTraffic({ total, points, groups }: Activity): string {
+function summaryOfTraffic({ total, points }: Activity, groups: readonly string[]): string {
   const most = Math.max(0, ...points.map(({ requests }) => requests));
-  const models = (groups.model ?? []).map((group) => `${nameOf(group)} ${group.total}`).join(", ");
-  return `Requests: ${total.requests}, ${total.errors} failed, at most ${most} at once in a bucket${models && `; ${models}`}`;
+  return `Requests: ${total.requests}, ${total.errors} failed, at most ${most} at once in a bucket; ${groups.join(", ")}`;
 }

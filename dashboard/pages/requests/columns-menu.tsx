@@ -1,5 +1,6 @@
 /** The choice of the columns of the list, kept in this browser. */
 import { preferences, setPreferences } from "../../data/preferences.ts";
+import { Menu } from "../../parts/menu.tsx";
 import {
   COLUMN_NAMES,
   type ColumnName,
@@ -14,19 +15,15 @@ export function ColumnsMenu() {
       columns: COLUMN_NAMES.filter((each) => columns.includes(each) !== (each === name)),
     });
   return (
-    <>
-      <button type="button" class="small" popovertarget="request-columns">
-        Columns
-      </button>
-      <fieldset id="request-columns" class="menu" popover="auto">
-        <legend class="sr-only">Columns of the list</legend>
-        {COLUMN_NAMES.filter((name) => !FIXED_COLUMNS.includes(name)).map((name) => (
+    <Menu title="Columns of the list" button="Columns">
+      {() =>
+        COLUMN_NAMES.filter((name) => !FIXED_COLUMNS.includes(name)).map((name) => (
           <label key={name} class="check">
             <input type="checkbox" checked={columns.includes(name)} onChange={() => toggle(name)} />
             {columnOf(name).about ?? columnOf(name).title}
           </label>
-        ))}
-      </fieldset>
-    </>
+        ))
+      }
+    </Menu>
   );
 }

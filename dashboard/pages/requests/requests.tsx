@@ -36,7 +36,6 @@ import { LogTable } from "./log-table.tsx";
 import { Pager } from "./pager.tsx";
 import { Search } from "./search.tsx";
 import { Side } from "./side.tsx";
-import { TimePick } from "./time-pick.tsx";
 
 const PAGE_SIZE = 50;
 /** Counting reads all requests of the edge. */
@@ -96,7 +95,6 @@ export function Requests() {
       <section class="explorer-main" aria-label="Requests">
         <div class="explorer-bar">
           <Search value={filters.q ?? ""} change={(q) => set({ ...filters, q: q || null })} />
-          <TimePick filters={filters} change={set} />
           <ColumnsMenu />
           <Export filterQuery={selection} />
         </div>

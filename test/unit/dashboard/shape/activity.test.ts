@@ -1,5 +1,10 @@
 import { expect, test } from "vitest";
-import { activityQuery, figureCards, queryBefore } from "../../../../dashboard/shape/activity.ts";
+import {
+  activityQuery,
+  alignedPoints,
+  figureCards,
+  queryBefore,
+} from "../../../../dashboard/shape/activity.ts";
 import { EVERYTHING } from "../../../../dashboard/shape/scope.ts";
 import type { Activity, ActivityFigures } from "../../../../protocol/api/activity.ts";
 
@@ -37,10 +42,15 @@ test("requests the period of the scope, and the one of the same length before", 
     until: "2026-11-27T14:45:00.000Z",
     box: "atlas",
   });
+  expect(queryBefore({ ...scope, compare: "week" }, 3_600, NOW)).toMatchObject({
+    since: "2026-11-20T14:45:00.000Z",
+    until: "2026-11-20T15:00:00.000Z",
+  });
 });
 
 test("compares each figure with the period before, and shows no delta of the unknown", () => {
-  const before = { ...FIGURES, requests_per_minute: 16, latency_p95_ms: 1_950, error_rate: 0.077 };
+  const total = { ...FIGURES, requests_per_minute: 16, latency_p95_ms: 1_950, error_rate: 0.077 };
+  const before = { ...activity, total };
   const cards = figureCards(activity, before);
   expect(cards.map(({ value, delta }) => [value, delta])).toEqual([
     ["20 /min", "+25\u202f%"],
@@ -72,4 +82,25 @@ test("leaves the time before counting began unknown, and draws a later 0", () =>
     ],
   };
   expect(figureCards(young, null)[0]?.values).toEqual([null, null, 0, 7]);
+});
+
+test("draws the bucket of the other period that corresponds to each one, and no unknown one", () => {
+  const point = (timestamp: string, requests: number) =>
+    ({ ...FIGURES, timestamp, requests, requests_per_minute: requests }) as never;
+  const now = {
+    ...activity,
+    points: [1, 2, 3].map((hour) => point(`2020-01-01T0${hour}:00:00Z`, hour)),
+  };
+  const before = {
+    ...activity,
+    since: "2019-12-25T01:30:00Z",
+    points: [0, 0, 5].map((requests, n) => point(`2019-12-25T0${n + 1}:00:00Z`, requests)),
+  };
+  expect(figureCards(now, before, true)[0]).toMatchObject({
+    values: [1, 2, 3],
+    compared: [null, 0, 5],
+  });
+  expect(figureCards(now, before)[0]?.compared).toEqual([]);
+  const coarser = { ...before, step_seconds: 300 };
+  expect(alignedPoints(now, coarser)).toEqual([null, null, null]);
 });

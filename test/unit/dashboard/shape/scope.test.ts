@@ -4,9 +4,10 @@ import {
   brushed,
   EVERYTHING,
   isLive,
+  nextComparison,
   type PageScope,
   paused,
-  periodBefore,
+  periodCompared,
   periodOf,
   rangeOf,
   scopeOf,
@@ -22,7 +23,8 @@ test.each<[name: string, scope: Partial<PageScope>]>([
   ["a box, a model and a key", { box: "atlas", model: "hf.co/a/b:Q4_K_M", key: "key & co" }],
   ["a length up to the present", { seconds: 5_400 }],
   ["a paused length", { seconds: 900, untilMs: NOW }],
-  ["a fixed period, compared", { fromMs: NOW - 480_000, untilMs: NOW, compares: true }],
+  ["a fixed period, compared", { fromMs: NOW - 480_000, untilMs: NOW, compare: "previous" }],
+  ["compared with a week before", { seconds: 3_600, compare: "week" }],
   ["since a time", { fromMs: NOW - 1 }],
 ])("reads back from a link what was written to it: %s", (_, changes) => {
   const scope = { ...EVERYTHING, ...changes };
@@ -73,7 +75,23 @@ test.each<[time: Partial<PageScope>, from: number, until: number]>([
 ])("covers the period of %j", (time, fromMs, untilMs) => {
   const period = periodOf({ ...EVERYTHING, ...time }, NOW, 900);
   expect(period).toEqual({ fromMs, untilMs });
-  expect(periodBefore(period)).toEqual({ fromMs: 2 * fromMs - untilMs, untilMs: fromMs });
+  expect(periodCompared(period, "previous")).toEqual({
+    fromMs: 2 * fromMs - untilMs,
+    untilMs: fromMs,
+  });
+  const weekMs = 7 * 24 * HOUR_MS;
+  expect(periodCompared(period, "week")).toEqual({
+    fromMs: fromMs - weekMs,
+    untilMs: untilMs - weekMs,
+  });
+});
+
+test("switches from no comparison to the previous period, to a week before, and back", () => {
+  expect([null, "previous" as const, "week" as const].map(nextComparison)).toEqual([
+    "previous",
+    "week",
+    null,
+  ]);
 });
 
 test("holds still at the time of pausing, and follows the present again with the same length", () => {
