@@ -50,20 +50,20 @@ export function errorPart(contentType: string, api: Api, error: string): string 
 
 /**
  * Returns whether the edge holds back the part of an answer that has arrived. One JSON value is of
- * no use in parts, and a caller that has received nothing can still get a failure as a status. Both
- * ends call this, since either may have to record the status that the caller received.
+ * no use in parts, and a caller that has received nothing can still get a failure as a status. The
+ * edge may replace the answer of an Ollama that failed or lacks the model, and needs all of it first.
+ * Both ends call this, since either may have to record the status that the caller received.
  *
  * @param how    how the caller requested its answer
  * @param bytes  bytes of the body until now
  */
 export function isHeldBack(how: AnswerKind, { status, headers }: Head, bytes: number): boolean {
   const type = headers.find(([name]) => name === "content-type")?.[1] ?? "";
-  const comesWhole = !how.stream || (how.may_move === true && isFailing(status));
+  const comesWhole = !how.stream || isFailing(status);
   return comesWhole && bytes < HELD_BYTES_MAX && /^application\/json\b/.test(type);
 }
 
-/** `may_move`: another box can serve the request if this one fails. */
-export type AnswerKind = Pick<Open, "stream" | "may_move">;
+export type AnswerKind = Pick<Open, "stream">;
 
 /** Returns whether another Ollama may answer better: this one failed, or does not have the model. */
 export const isFailing = (status: number): boolean => status === 404 || status >= 500;

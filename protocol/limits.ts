@@ -138,11 +138,17 @@ export const ONLY_HOLDER_MS = 10_000;
 export const ATTEMPTS_MAX = 3;
 
 /**
+ * A request of the edge for its boxes that has no answer by then may never have one: the call that sent
+ * it may be gone, or the Aggregator may hang. Until there is an answer, what was known serves.
+ */
+export const FLEET_ANSWER_MS = 1_000;
+
+/**
  * An agent keeps the record of a failed request for this long if the request may have moved to
  * another box: by then the edge has noted the move, and the record does not count. The edge notes it
- * once that box has the request, which may wait for its agent.
+ * once that box has the request: it may ask for its boxes again, and wait for the agent of one.
  */
-export const WITHHELD_MS = RECONNECT_MS + 1_500;
+export const WITHHELD_MS = FLEET_ANSWER_MS + RECONNECT_MS + 1_500;
 
 /**
  * An agent that has lost its tunnel ends the requests that another box can serve and whose answer the

@@ -54,6 +54,8 @@ export const Hello = z.object({
    * `YIELD_MS`. Absent from older agents, which go on with it.
    */
   yields_lost: z.boolean().optional(),
+  /** The agent understands `may_ask` of OPEN. Absent from older agents. */
+  takes_may_ask: z.boolean().optional(),
   /** The agent can run a bench. Absent from older agents. */
   runs_bench: z.boolean().optional(),
   /** The agent keeps pinned models in memory. Absent from older agents. */
@@ -156,6 +158,11 @@ export const Open = z.object({
    * keeps the record of a failure for {@link WITHHELD_MS}. Absent from older edges.
    */
   may_move: z.boolean().optional(),
+  /**
+   * No other box is known to serve the request, and the edge looks for one if it fails. So the agent keeps
+   * the record of a failure as with `may_move`, and changes nothing else. Absent from older edges.
+   */
+  may_ask: z.boolean().optional(),
   /** The edge's signature under its facts, for the record. Absent from older edges. */
   seal: Seal.optional(),
 });

@@ -24,5 +24,6 @@ export const helloOf = (
   runs_bench: true,
   keeps_pins: true,
   yields_lost: true,
+  takes_may_ask: true,
   takes_updates: updates,
 });

@@ -51,6 +51,8 @@ export class AgentStream implements Source {
   readonly #shell: StreamShell;
   readonly #api: Api;
   readonly #mayMove: boolean;
+  /** The edge may give the request to another box after a failure. */
+  readonly #isWithheld: boolean;
   #refusal: WireError | null = null;
   /** Reports whether the edge has the beginning of the answer; null before there is one. */
   #hasArrived: (() => boolean) | null = null;
@@ -64,6 +66,7 @@ export class AgentStream implements Source {
     this.model = open.model;
     this.#api = open.api;
     this.#mayMove = open.may_move === true;
+    this.#isWithheld = this.#mayMove || open.may_ask === true;
     const arrivedMs = shell.now();
     const waits =
       open.takes_waiting === true ? new WaitReports(arrivedMs, open.answer_begun) : null;
@@ -221,7 +224,7 @@ export class AgentStream implements Source {
     const { resumed, begunStatus } = this.#core;
     this.#request.resumed = resumed;
     const isLost = this.detachedMs !== null;
-    if (this.#mayMove && (outcome.kind === "failed" || isLost || this.#core.hasFailed))
+    if (this.#isWithheld && (outcome.kind === "failed" || isLost || this.#core.hasFailed))
       withhold(this.id, isLost ? WITHHELD_LOST_MS : WITHHELD_MS);
     if (outcome.kind === "complete" && this.#refusal !== null)
       this.#request.fail("gateway", this.#refusal.message, this.#refusal.status);

@@ -160,6 +160,7 @@ export class AgentProcess {
         now_ms: this.#world.wallMs(),
         simulated: false,
         yields_lost: true,
+        takes_may_ask: true,
       };
       end.send(encodeFrames([tunnelFrame(FrameType.hello, hello)]));
       this.#beat(end);

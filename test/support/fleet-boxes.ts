@@ -9,6 +9,7 @@ export const knownBoxOf = (name: string, rest: Partial<FleetBox> = {}): FleetBox
   last_seen_ms: 0,
   simulated: false,
   yields_lost: false,
+  takes_may_ask: false,
   is_reachable: true,
   has_gpus: true,
   loaded: [],

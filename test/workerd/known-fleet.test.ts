@@ -270,6 +270,7 @@ test("the fleet is small: names of models, and no readings", async () => {
     last_seen_ms: expect.any(Number),
     simulated: false,
     yields_lost: false,
+    takes_may_ask: false,
     is_reachable: true,
     has_gpus: true,
     loaded: [],

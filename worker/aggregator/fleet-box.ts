@@ -29,6 +29,8 @@ export type FleetBox = Pick<RegisteredBox, "name" | "state" | "last_seen_ms"> & 
   simulated: boolean;
   /** Its agent ends a request that may move soon after it lost its tunnel. */
   yields_lost: boolean;
+  /** Its agent keeps the record of a failure while the edge looks for another box (`may_ask`). */
+  takes_may_ask: boolean;
   /** False: its agent cannot reach Ollama. */
   is_reachable: boolean;
   /** False: a GPU that it had is lost. */
@@ -68,6 +70,7 @@ export function fleetBoxOf(
     last_seen_ms,
     simulated: hello.simulated,
     yields_lost: hello.yields_lost === true,
+    takes_may_ask: hello.takes_may_ask === true,
     is_reachable: readings?.inventory.reachable !== false,
     has_gpus: readings?.gpu.failed !== true,
     loaded: namesOf(readings?.inventory.loaded ?? []),

@@ -5,11 +5,12 @@
  * The caller may have headers and signs of life by then: see `stream/caller-side.ts`.
  */
 import type { Move } from "../../protocol/moves.ts";
+import type { Fleet } from "../aggregator/fleet.ts";
 import { aggregatorOf } from "../aggregator/stub.ts";
 import type { Bindings } from "../env.ts";
 import { GatewayError } from "../errors.ts";
 import { insteadOfMissing } from "./absent-holders.ts";
-import { ended } from "./call-path.ts";
+import { ended, hasNext } from "./call-path.ts";
 import { moveReasonOf, outcomeOf } from "./failover.ts";
 import { countStream } from "./fleet.ts";
 import type { Invocation } from "./known-fleet.ts";
@@ -69,15 +70,14 @@ export class Attempts {
       shell.waitUntil(stream.done);
       const answer = await stream.answer;
       const outcome = outcomeOf(answer);
-      const reason = path.others.length === 0 ? null : moveReasonOf(outcome, isElsewhere);
+      const reason = hasNext(path) ? moveReasonOf(outcome, isElsewhere) : null;
       const lacking = [box, ...this.#moves.filter(lacksModel).map((move) => move.box)];
-      const away =
-        wish.wantedBox === null
-          ? insteadOfMissing(outcome, wish.model, fleet.boxes, lacking)
-          : null;
-      const failed = reason ?? (away === null ? null : "model_not_found");
+      const awayIn = ({ boxes }: Fleet) =>
+        wish.wantedBox === null ? insteadOfMissing(outcome, wish.model, boxes, lacking) : null;
+      const failed = reason ?? (awayIn(fleet) === null ? null : "model_not_found");
       if (failed !== null) learnFailure(shell, box, failed, wish.model);
-      const next = await nextPlace(shell, wish, this.#place, ended(path, reason), this.#streamTo);
+      const walk = await nextPlace(shell, wish, this.#place, ended(path, reason), this.#streamTo);
+      const [next, away] = [walk.place, awayIn(walk.fleet)];
       if (failed !== null && (next !== null || away !== null)) {
         this.#moves.push({ box, reason: failed, ms: Date.now() - begunMs });
         noted = noteMoves(shell.env, wish.id, [...this.#moves]);

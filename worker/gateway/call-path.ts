@@ -18,12 +18,14 @@ import type { MoveReason } from "./failover.ts";
 export type Facts = "known" | "corrected" | "newest";
 
 type Rules = {
-  /** A newer fleet than the known one may have more boxes for the call. */
+  /** A newer fleet than the known one may have more boxes for the call, also after a failure. */
   mayAsk: boolean;
   /** Another box may serve the call if its box fails. */
   mayMove: boolean;
   /** The last refusal of a Box; null if none has refused the call. */
   refusal: GatewayError | null;
+  /** The boxes that had the call and failed. None of them gets it again. */
+  failed: readonly string[];
 };
 
 /** The boxes are ranked next, by these facts. */
@@ -49,23 +51,38 @@ export type CallPath = Choosing | Trying | Serving | Over;
 export const beginPath = (rules: Pick<Rules, "mayAsk" | "mayMove">): Choosing => ({
   ...rules,
   refusal: null,
+  failed: [],
   at: "choosing",
   by: "known",
 });
 
+/**
+ * Returns whether only boxes that have the model may be chosen. Others answer 404, which is wrong while a
+ * newer fleet may have the model, and instead of the failure of a box that has it.
+ */
+export const needsHolder = ({ mayAsk, by, failed }: Choosing): boolean =>
+  failed.length > 0 || (mayAsk && by !== "newest");
+
 /** The boxes are ranked. @param choices  best first */
 export function chosen({ by, at: _, ...rules }: Choosing, choices: readonly BoxChoice[]): CallPath {
-  const ranked = by === "corrected" ? unlimited(choices) : onlyFirstLimited(choices);
-  return next({ ...rules, mayAsk: rules.mayAsk && by !== "newest" }, ranked);
+  const after = { ...rules, mayAsk: rules.mayAsk && by !== "newest" };
+  if (rules.failed.length > 0) return next(after, movedTo(rules, choices));
+  return next(after, by === "corrected" ? unlimited(choices) : onlyFirstLimited(choices));
 }
 
-/** The box took the call. */
-export const taken = ({ choice, rest, ...path }: Trying): Serving => ({
-  ...rulesOf(path),
-  at: "serving",
-  choice,
-  others: path.mayMove ? rest.slice(0, ATTEMPTS_MAX - 1) : [],
-});
+/**
+ * The box took the call.
+ * @param takesMayAsk  its agent keeps the record of a failure, so that another box may be found then
+ */
+export function taken({ choice, rest, ...path }: Trying, takesMayAsk: boolean): Serving {
+  const left = path.mayMove ? ATTEMPTS_MAX - path.failed.length - 1 : 0;
+  const others = rest.slice(0, left);
+  const mayAsk = path.mayAsk && left > 0 && (takesMayAsk || others.length > 0);
+  return { ...rulesOf(path), mayAsk, at: "serving", choice, others };
+}
+
+/** Returns whether another box may get the call if its box fails. */
+export const hasNext = ({ others, mayAsk }: Serving): boolean => others.length > 0 || mayAsk;
 
 /** The box did not take the call, and has none of it. */
 export function refused(path: Trying, refusal: GatewayError): CallPath {
@@ -82,12 +99,8 @@ export const busier = (path: Trying): Choosing => ({
 
 /** The box has ended the call. @param reason  why the call moves on; null if it does not */
 export function ended(path: Serving, reason: MoveReason | null): CallPath {
-  const rules = { ...rulesOf(path), mayAsk: false };
-  const others = reason === null ? [] : unlimited(path.others);
-  return next(
-    rules,
-    others.map((choice) => ({ ...choice, reason: "failover" })),
-  );
+  const rules = { ...rulesOf(path), failed: [...path.failed, path.choice.box] };
+  return reason === null ? { ...rules, at: "over" } : next(rules, movedTo(rules, path.others));
 }
 
 /** Failures for which the next box is tried. */
@@ -110,7 +123,19 @@ function next(rules: Rules, boxes: readonly BoxChoice[]): CallPath {
 const patienceWith = ({ reason }: BoxChoice): number =>
   reason === "only-holder" || reason === "operation" ? ONLY_HOLDER_MS : RECONNECT_MS;
 
-const rulesOf = ({ mayAsk, mayMove, refusal }: Rules): Rules => ({ mayAsk, mayMove, refusal });
+const rulesOf = ({ mayAsk, mayMove, refusal, failed }: Rules): Rules => ({
+  mayAsk,
+  mayMove,
+  refusal,
+  failed,
+});
+
+/** Returns the boxes for a call that moves. It may have waited long, so each takes any load. */
+const movedTo = ({ failed }: Rules, choices: readonly BoxChoice[]): BoxChoice[] =>
+  unlimited(choices)
+    .filter(({ box }) => !failed.includes(box))
+    .slice(0, ATTEMPTS_MAX - failed.length)
+    .map((choice) => ({ ...choice, reason: "failover" }));
 
 const unlimited = (choices: readonly BoxChoice[]): BoxChoice[] =>
   choices.map((choice) => ({ ...choice, openMost: null }));

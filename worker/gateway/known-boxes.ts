@@ -16,11 +16,8 @@ import type { MoveReason } from "./failover.ts";
 export const REFRESH_MS = 5_000;
 const REFRESH_SINGLE_MS = 30_000;
 
-/**
- * A request for the fleet that has no answer by then may never have one: the call that sent it may be
- * gone, or the Aggregator may hang. Until there is an answer, what was known serves.
- */
-export const FLEET_ANSWER_MS = 1_000;
+/** The fleet is requested again after a failure if it has been known for this long. */
+export const ASKED_AGAIN_MS = 1_000;
 
 /** Returns whether boxes that have been known for `ageMs` are refreshed beside the next call. */
 export const isRefreshDue = (boxes: readonly FleetBox[], ageMs: number): boolean =>

@@ -8,11 +8,12 @@
  * isolate.
  */
 import type { Context } from "hono";
+import { FLEET_ANSWER_MS } from "../../protocol/limits.ts";
 import type { Fleet, KnownKeys } from "../aggregator/fleet.ts";
 import { aggregatorOf } from "../aggregator/stub.ts";
 import type { Bindings, Env } from "../env.ts";
 import { jointWait } from "./joint-wait.ts";
-import { areModelsNewer, FLEET_ANSWER_MS, isRefreshDue } from "./known-boxes.ts";
+import { ASKED_AGAIN_MS, areModelsNewer, isRefreshDue } from "./known-boxes.ts";
 import { forgetLooks } from "./look.ts";
 
 /** Where a call is served: its bindings, and a place for work that it does not wait for. */
@@ -81,6 +82,15 @@ export function refreshFleet({ env, waitUntil }: Invocation): void {
   // A failure changes nothing, and the next call requests it again.
   if (underWay() === null) waitUntil(requestFleet(env, waitUntil).catch(() => {}));
 }
+
+/** Requests the fleet after a failure, beside the call. Failures in quick succession request it once. */
+export function refreshAfterFailure(shell: Invocation): void {
+  if (fleetKnownSince(ASKED_AGAIN_MS) === null) refreshFleet(shell);
+}
+
+/** Returns the fleet for a call whose boxes have failed. */
+export const fleetAfterFailure = (shell: Invocation): Promise<Fleet> =>
+  fleetFor(shell, Date.now(), (_, ageMs) => ageMs < ASKED_AGAIN_MS);
 
 /**
  * Requests the fleet if the models of a box have changed since it was known: the Aggregator has the

@@ -2,7 +2,7 @@
 import type { FailureReason } from "../errors.ts";
 import type { MoveReason } from "./failover.ts";
 import { afterFailure, afterRefusal } from "./known-boxes.ts";
-import { correctFleet, type Invocation, refreshFleet } from "./known-fleet.ts";
+import { correctFleet, type Invocation, refreshAfterFailure } from "./known-fleet.ts";
 
 /** @param model  the model of the call that failed; null if it needs none */
 export function learnFailure(
@@ -12,7 +12,7 @@ export function learnFailure(
   model: string | null,
 ): void {
   correctFleet(({ boxes }) => ({ boxes: afterFailure(boxes, box, reason, model) }));
-  refreshFleet(shell);
+  refreshAfterFailure(shell);
 }
 
 /** @param failure  why the Box did not take a call */

@@ -18,6 +18,7 @@ import {
   type CallPath,
   type Choosing,
   chosen,
+  needsHolder,
   type Over,
   refused,
   type Serving,
@@ -27,7 +28,7 @@ import {
 import { wantedPrompt } from "./choice/estimate.ts";
 import { type BoxChoice, canServe, chooseBoxes, holdersOf, holds } from "./choose.ts";
 import { counted, keepOn, keptFor, presentFor } from "./fleet.ts";
-import { fleetFor, type Invocation, refreshFleet } from "./known-fleet.ts";
+import { fleetAfterFailure, fleetFor, type Invocation, refreshFleet } from "./known-fleet.ts";
 import { type CallerKey, mayServe } from "./known-keys.ts";
 import { learnRefusal } from "./learned-failure.ts";
 import type { EdgeStream } from "./stream/edge-stream.ts";
@@ -69,7 +70,7 @@ export type Place = {
 export type StreamTo = (
   choice: BoxChoice,
   fleet: Fleet,
-  how: { keepsText: boolean; mayMove: boolean },
+  how: { keepsText: boolean; mayMove: boolean; mayAsk: boolean },
 ) => Promise<EdgeStream>;
 
 /** @throws {GatewayError} if no box takes the call */
@@ -91,21 +92,21 @@ export async function placeFor(shell: Invocation, wish: Wish, streamTo: StreamTo
 }
 
 /**
- * Finds the next box for a call that its box has ended. Returns null if no other one takes it.
+ * Finds the next box for a call that its box has ended.
  * @param path  as it goes on after that
  */
-export const nextPlace = async (
+export const nextPlace = (
   shell: Invocation,
   wish: Wish,
   { fleet }: Place,
   path: CallPath,
   streamTo: StreamTo,
-): Promise<Place | null> => (await walked({ shell, wish, streamTo }, path, fleet)).place;
+): Promise<Walk> => walked({ shell, wish, streamTo }, path, fleet);
 
 type Walker = { shell: Invocation; wish: Wish; streamTo: StreamTo };
 
-/** The end of a walk: a box has the call, or none gets it. */
-type Walk = { path: Serving | Over; place: Place | null; fleet: Fleet };
+/** The end of a walk: a box has the call, or none gets it. `fleet`: as it was known then. */
+export type Walk = { path: Serving | Over; place: Place | null; fleet: Fleet };
 
 /** Takes the steps of a path until a box has the call. */
 async function walked(walker: Walker, begun: CallPath, known: Fleet): Promise<Walk> {
@@ -115,7 +116,7 @@ async function walked(walker: Walker, begun: CallPath, known: Fleet): Promise<Wa
   for (;;) {
     switch (path.at) {
       case "choosing":
-        if (path.by === "newest") fleet = await fleetFor(shell, wish.startedMs, () => false);
+        if (path.by === "newest") fleet = await newestFor(shell, path, wish);
         path = chosen(path, rankedBy(path, fleet, wish));
         break;
       case "trying":
@@ -132,6 +133,9 @@ async function walked(walker: Walker, begun: CallPath, known: Fleet): Promise<Wa
   }
 }
 
+const newestFor = (shell: Invocation, { failed }: Choosing, { startedMs }: Wish): Promise<Fleet> =>
+  failed.length > 0 ? fleetAfterFailure(shell) : fleetFor(shell, startedMs, () => false);
+
 async function triedAt(
   { shell, wish, streamTo }: Walker,
   path: Trying,
@@ -142,9 +146,11 @@ async function triedAt(
   const keepsText = inForce(settingsOf(shell.env), fleet.settings).logContent === "on";
   const key = wish.key?.attached ?? null;
   const to = { box, id: wish.id, model: taggedOf(wish), key, openMost, waitMs, keepsText };
-  const serving = taken(path);
-  const mayMove = serving.others.length > 0;
-  const newStream = (mayKeep: boolean) => streamTo(choice, fleet, { keepsText: mayKeep, mayMove });
+  const takesMayAsk = fleet.boxes.some((each) => each.name === box && each.takes_may_ask);
+  const serving = taken(path, takesMayAsk);
+  const { mayAsk, others } = serving;
+  const newStream = (mayKeep: boolean) =>
+    streamTo(choice, fleet, { keepsText: mayKeep, mayMove: others.length > 0, mayAsk });
   try {
     const stream = await counted(to, (noted) => beginAt(shell, to, newStream, noted));
     return [serving, stream];
@@ -170,13 +176,12 @@ async function afterRenewal(shell: Invocation, path: Trying, wish: Wish): Promis
 const taggedOf = ({ model }: Wish): string | null => (model === null ? null : withTag(model));
 
 /**
- * Returns the boxes that may get the call, best first. While a newer fleet may have more, only those that
- * have the model: others answer 404, although one that is not known yet may have it.
+ * Returns the boxes that may get the call, best first.
  * @throws {GatewayError} `box_unknown`
  */
-function rankedBy({ by, mayAsk }: Choosing, fleet: Fleet, wish: Wish): BoxChoice[] {
+function rankedBy(path: Choosing, fleet: Fleet, wish: Wish): BoxChoice[] {
   const choices = candidates(fleet, wish);
-  if (!mayAsk || by === "newest") return choices;
+  if (!needsHolder(path)) return choices;
   const known = new Map(fleet.boxes.map((box) => [box.name, box]));
   return choices.filter(({ box: name }) => {
     const box = known.get(name);

@@ -15,6 +15,7 @@ import { sealOf } from "../seal.ts";
 import { attachAgain } from "./attach.ts";
 import { Attempts } from "./attempts.ts";
 import type { Release } from "./body-budget.ts";
+import { hasNext } from "./call-path.ts";
 import { NO_OPENING, type Opening } from "./choice/opening.ts";
 import { pulseOf } from "./fleet.ts";
 import { KeptBody } from "./kept-body.ts";
@@ -141,7 +142,7 @@ export async function serve(
     waitUntil(placing.then(...UNHEARD)); // the agent may have the request already
     const first = await placing;
     open = first.stream.request;
-    if (first.path.others.length === 0) body.settle();
+    if (!hasNext(first.path)) body.settle();
     const attempts = new Attempts(shell, wish, first, { streamTo, caller });
     const settling = attempts.settle();
     const ended = settling.then(async () => {
@@ -202,7 +203,11 @@ function streamsOf(
   caller: CallerSide,
 ): StreamTo {
   const again = againTo(shell, id, open.model && withTag(open.model), key);
-  return async ({ box, reason }, { boxes, sealKey, takesReasons }, { keepsText, mayMove }) => {
+  return async (
+    { box, reason },
+    { boxes, sealKey, takesReasons },
+    { keepsText, mayMove, mayAsk },
+  ) => {
     const keep_text = keepsText && key?.policy.keep_text !== false;
     const yields = mayMove && boxes.some((each) => each.name === box && each.yields_lost);
     const edge_ms = Math.max(0, Date.now() - startedMs);
@@ -211,6 +216,7 @@ function streamsOf(
       keep_text,
       edge_ms,
       may_move: mayMove || undefined,
+      may_ask: (mayAsk && !mayMove) || undefined,
       answer_begun: caller.early !== null || undefined,
     };
     const sealed = takesReasons === true ? reason : null;

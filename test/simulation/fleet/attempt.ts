@@ -1,5 +1,6 @@
 /** The attempts of a simulated call: a box that has it, and how it failed there. */
 import type { RouteReason } from "../../../protocol/route.ts";
+import type { FleetBox } from "../../../worker/aggregator/fleet-box.ts";
 import type { FailureReason } from "../../../worker/errors.ts";
 import type { MoveReason } from "../../../worker/gateway/failover.ts";
 import type { CallerAnswer } from "../../../worker/gateway/stream/actions.ts";
@@ -25,8 +26,8 @@ export type Fallback = {
   answer: CallerAnswer;
   reason: MoveReason;
   ms: number;
-  /** Given instead: the box lacks a model that others have. */
-  away: FailureReason | null;
+  /** Returns what is given instead, because the box lacks a model that others have; null for the answer. */
+  insteadIn(boxes: readonly FleetBox[]): FailureReason | null;
   /** The agent knew that the call may move, so it keeps its record back. */
   isWithheld: boolean;
 };
@@ -43,15 +44,18 @@ export function refusalOf(reason: FailureReason["reason"], box: string): Failure
   }
 }
 
-/** Returns the stream of a call to a box. @param to  `mayMove`: another box may get the call after it */
+/** Returns the stream of a call to a box. @param to  `mayMove`, `mayAsk`: another box may get the call after it */
 export function streamPlanOf(
   call: FleetCallPlan,
-  to: Required<Pick<StreamPlan, "box" | "yields" | "early">> & { mayMove: boolean },
+  to: Required<Pick<StreamPlan, "box" | "yields" | "early">> & {
+    mayMove: boolean;
+    mayAsk: boolean;
+  },
 ): StreamPlan {
-  const { mayMove, ...how } = to;
+  const { mayMove, mayAsk, ...how } = to;
   how.early?.moved();
   const open = {
-    ...openOfCall(call, mayMove),
+    ...openOfCall(call, { mayMove, mayAsk }),
     answer_begun: how.early === null ? undefined : true,
   };
   const body = call.isHeavy ? new Uint8Array(100_000).fill(0x20) : bodyOfCall(call);

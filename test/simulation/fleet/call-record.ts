@@ -12,6 +12,8 @@ import type { Fallback } from "./attempt.ts";
 import type { Isolate } from "./isolate.ts";
 import type { FleetCallPlan } from "./plan.ts";
 
+/** Longest wait of an answer for the note of its moves. */
+const NOTED_MS = 1_000;
 /** A note that takes longer was sent again. */
 const NOTE_MS = 50;
 
@@ -40,8 +42,11 @@ export class CallRecord {
     return this.#noted === this.moves.length && !this.#hasRaced;
   }
 
-  /** The call has left a box, whose record does not count. */
-  moved({ attempt: { box }, reason, ms, isWithheld }: Fallback, onNoted = () => {}): void {
+  /**
+   * The call has left a box, whose record does not count.
+   * @param onNoted  called once that is noted, or after a second
+   */
+  moved({ attempt: { box }, reason, ms, isWithheld }: Fallback, onNoted?: () => void): void {
     const { isolate, aggregator, schedule, trace, broken } = this.#world;
     const { id } = this.#plan;
     trace(`${id} moved from ${box}: ${reason}`);
@@ -51,13 +56,19 @@ export class CallRecord {
     const atMs = schedule.nowMs;
     const note = (ledger: SimulatedLedger, nowMs: number) => ledger.moves.note(id, moves, nowMs);
     const moves = [...this.moves];
+    let isOver = onNoted === undefined;
+    const over = () => {
+      if (!isOver) onNoted?.();
+      isOver = true;
+    };
+    if (!isOver) schedule.after(NOTED_MS, over);
     aggregator.surely(
       note,
       () => isolate.isAlive,
       () => {
         this.#hasRaced ||= schedule.nowMs - atMs > NOTE_MS;
         this.#noted = Math.max(this.#noted, count);
-        onNoted();
+        over();
       },
     );
   }

@@ -11,6 +11,8 @@ import {
   type CallPath,
   chosen,
   ended,
+  hasNext,
+  needsHolder,
   refused,
   type Serving,
   type Trying,
@@ -28,11 +30,8 @@ import type { AttachAnswer } from "../network.ts";
 import { SimulatedStream } from "../stream.ts";
 import { type Attempt, type Fallback, refusalOf, streamPlanOf } from "./attempt.ts";
 import { CallRecord, type CallRecordWorld } from "./call-record.ts";
-import type { Isolate } from "./isolate.ts";
+import type { Isolate, KnownBoxes } from "./isolate.ts";
 import type { FleetCallPlan } from "./plan.ts";
-
-/** Longest wait of an answer for the note of its moves. */
-const NOTED_MS = 1_000;
 
 /** `failed`: an error before the first byte. `ending`, `torn`: an answer that broke off later. */
 export type FleetResult =
@@ -128,15 +127,17 @@ export class FleetCall {
     switch (path.at) {
       case "choosing": {
         const go = () => {
-          const isPartial = path.mayAsk && path.by !== "newest";
-          this.#walk(chosen(path, isolate.ranked(this.plan, this.fleet, isPartial)), fallback);
+          const choices = isolate.ranked(this.plan, this.fleet, needsHolder(path));
+          this.#walk(chosen(path, choices), fallback);
         };
         if (path.by !== "newest") return go();
-        return isolate.newer((newer) => {
+        const goBy = (newer: KnownBoxes | null) => {
           if (this.isKilled) return;
           this.fleet = newer?.boxes ?? this.fleet;
           go();
-        });
+        };
+        if (path.failed.length === 0) return isolate.newer(goBy);
+        return isolate.afterFailure(goBy);
       }
       case "trying":
         return this.#try(path, fallback);
@@ -145,8 +146,7 @@ export class FleetCall {
       case "over":
         if (fallback === null)
           return this.#refuse(path.refusal?.failure ?? nobodyFor(this.fleet, this.plan.model));
-        if (fallback.away === null) return this.#give(fallback.attempt, fallback.answer);
-        return this.#movedAway(fallback, fallback.away);
+        return this.#stand(fallback);
     }
   }
 
@@ -154,11 +154,13 @@ export class FleetCall {
     const { schedule, chance, isolate, dial, broken } = this.#world;
     const { box, openMost, reason } = path.choice;
     const { id, model } = this.plan;
-    const serving = taken(path);
+    const takesMayAsk = this.fleet.some((each) => each.name === box && each.takes_may_ask);
+    const serving = taken(path, takesMayAsk);
+    const { mayAsk } = serving;
     const counted = isolate.loads.enter(box, model);
     const mayMove = serving.others.length > 0;
     const yields = mayMove && this.fleet.some((each) => each.name === box && each.yields_lost);
-    const plan = streamPlanOf(this.plan, { box, mayMove, yields, early: this.#early });
+    const plan = streamPlanOf(this.plan, { box, mayMove, mayAsk, yields, early: this.#early });
     const attempt: Attempt = {
       box,
       reason,
@@ -207,15 +209,11 @@ export class FleetCall {
     });
   }
 
-  /** No other box takes the call. Its record waits for the note of its moves, at most a second. */
-  #movedAway(fallback: Fallback, away: FailureReason): void {
-    let isRefused = false;
-    const refuse = () => {
-      if (!isRefused && !this.isKilled) this.#refuse(away);
-      isRefused = true;
-    };
-    this.record.moved(fallback, refuse);
-    this.#world.schedule.after(NOTED_MS, refuse);
+  /** No other box takes the call. */
+  #stand(fallback: Fallback): void {
+    const away = fallback.insteadIn(this.fleet);
+    if (away === null) return this.#give(fallback.attempt, fallback.answer);
+    this.record.moved(fallback, () => !this.isKilled && this.#refuse(away));
   }
 
   /** The answer of a box begins: it is the caller's, unless the call moves. */
@@ -224,16 +222,17 @@ export class FleetCall {
     const outcome = outcomeOf(answer);
     const { model } = this.plan;
     const isElsewhere = holdersOf(this.fleet, model).length > 0;
-    const mayMove = serving.others.length > 0;
+    const mayMove = hasNext(serving);
     const reason = mayMove ? moveReasonOf(outcome, isElsewhere) : null;
     const lacking = this.record.moves.filter((move) => move.reason === "model_not_found");
     const without = [attempt.box, ...lacking.map(({ box }) => box)];
-    const away = insteadOfMissing(outcome, model, this.fleet, without);
-    const failed = reason ?? (away === null ? null : "model_not_found");
+    const insteadIn = (boxes: readonly FleetBox[]) =>
+      insteadOfMissing(outcome, model, boxes, without);
+    const failed = reason ?? (insteadIn(this.fleet) === null ? null : "model_not_found");
     if (failed === null) return this.#give(attempt, answer);
     isolate.learnFailure(attempt.box, failed, model);
     const ms = schedule.nowMs - attempt.beganMs;
-    const fallback = { attempt, answer, reason: failed, ms, away, isWithheld: mayMove };
+    const fallback = { attempt, answer, reason: failed, ms, insteadIn, isWithheld: mayMove };
     // The core is still at work on what it was given.
     schedule.after(0, () => !this.isKilled && this.#walk(ended(serving, reason), fallback));
   }

@@ -2,6 +2,7 @@
  * One isolate of the Worker: the boxes as it knows them, their load, and the conversations. The product's
  * choice of a box decides; this is the shell around it, as `known-fleet.ts` and `fleet.ts` are.
  */
+import { FLEET_ANSWER_MS } from "../../../protocol/limits.ts";
 import type { FleetBox } from "../../../worker/aggregator/fleet-box.ts";
 import type { FailureReason } from "../../../worker/errors.ts";
 import { Conversations } from "../../../worker/gateway/choice/conversations.ts";
@@ -17,10 +18,10 @@ import {
 } from "../../../worker/gateway/choose.ts";
 import type { MoveReason } from "../../../worker/gateway/failover.ts";
 import {
+  ASKED_AGAIN_MS,
   afterFailure,
   afterRefusal,
   areModelsNewer,
-  FLEET_ANSWER_MS,
   isRefreshDue,
   reportedLoad,
 } from "../../../worker/gateway/known-boxes.ts";
@@ -104,8 +105,8 @@ export class Isolate {
     return this.#known?.boxes ?? [];
   }
 
-  /** Ranks the boxes for a call. @param isPartial  a newer fleet may have more boxes for it */
-  ranked(call: FleetCallPlan, boxes: readonly FleetBox[], isPartial: boolean): BoxChoice[] {
+  /** Ranks the boxes for a call. @param onlyHolders  leaves out boxes that lack its model */
+  ranked(call: FleetCallPlan, boxes: readonly FleetBox[], onlyHolders: boolean): BoxChoice[] {
     const { model, conversation } = call;
     const { promptTokens } = wantedPrompt(null);
     const kept =
@@ -114,7 +115,7 @@ export class Isolate {
         : this.#conversations.kept(conversation, promptTokens, this.nowMs);
     const wanted = { model, promptTokens, numCtx: null, kept };
     const choices = chooseBoxes(boxes, wanted, this.#present(call));
-    if (!isPartial) return choices;
+    if (!onlyHolders) return choices;
     return choices.filter(({ box }) =>
       boxes.some((known) => known.name === box && holds(known, model)),
     );
@@ -137,7 +138,18 @@ export class Isolate {
   /** Corrects the fleet by a box that failed a call. */
   learnFailure(box: string, reason: MoveReason, model: string): void {
     this.#correct(afterFailure(this.boxes, box, reason, model));
-    this.refresh();
+    if (this.#isOld) this.refresh();
+  }
+
+  /** Finds the fleet for a call whose boxes have failed. */
+  afterFailure(done: (known: KnownBoxes | null) => void): void {
+    if (this.#isOld) this.newer(done);
+    else done(this.#known);
+  }
+
+  get #isOld(): boolean {
+    const ageMs = this.#world.schedule.nowMs - (this.#known?.atMs ?? -ASKED_AGAIN_MS);
+    return ageMs >= ASKED_AGAIN_MS;
   }
 
   #correct(boxes: FleetBox[]): void {

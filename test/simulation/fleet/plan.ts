@@ -128,10 +128,10 @@ const encoder = new TextEncoder();
 export const bodyOfCall = ({ model, isStreamed }: FleetCallPlan): Uint8Array =>
   encoder.encode(JSON.stringify({ model, stream: isStreamed, messages: [] }));
 
-/** Returns OPEN as `serve.ts` fills it in. @param mayMove  another box may get the call */
+/** Returns OPEN as `serve.ts` fills it in. */
 export const openOfCall = (
   { id, atMs, lane, model, isStreamed }: FleetCallPlan,
-  mayMove: boolean,
+  { mayMove, mayAsk }: { mayMove: boolean; mayAsk: boolean },
 ): Open => ({
   method: "POST",
   path: "/api/chat",
@@ -147,6 +147,7 @@ export const openOfCall = (
   client_ip: null,
   user_agent: null,
   may_move: mayMove || undefined,
+  may_ask: (mayAsk && !mayMove) || undefined,
   takes_waiting: isStreamed || undefined,
   seal: simulatedSealOf(id),
 });

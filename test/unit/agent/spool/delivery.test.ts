@@ -81,11 +81,11 @@ test("the record of a request that may move waits, and so do those that an earli
   const moving = scene();
   moving.up();
   moving.finish(1, true);
-  moving.pass(5_000);
+  moving.pass(10_000);
   expect(moving.sent).toEqual([[WITHHELD_MS + 50, 1]]);
   const left = scene([1]);
   left.up();
-  left.pass(5_000);
+  left.pass(10_000);
   expect(left.sent).toEqual([[WITHHELD_MS + 50, 1]]);
 });
 
@@ -119,11 +119,11 @@ test("a cut delays no record of requests that stay", () => {
   const { sent, pass, finish, up, down } = scene();
   up();
   finish(1, true);
-  pass(5_000);
+  pass(WITHHELD_MS + 500);
   finish(2);
   down();
   up();
   pass(5_000);
   expect(sent.map(([, n]) => n)).toEqual([1, 2]);
-  expect(sent[1]?.[0]).toBeLessThan(5_000 + 100);
+  expect(sent[1]?.[0]).toBeLessThan(WITHHELD_MS + 500 + 100);
 });

@@ -204,4 +204,7 @@ test("knows the status that the caller has received: none while the edge holds t
   const streamed = new AgentStreamCore(ID, false, { stream: true });
   streamed.answerHead(200, [["content-type", "application/json"]]);
   expect(streamed.begunStatus).toBe(200);
+  const failing = new AgentStreamCore(ID, false, { stream: true });
+  failing.answerHead(404, [["content-type", "application/json"]]);
+  expect(failing.begunStatus).toBeNull();
 });

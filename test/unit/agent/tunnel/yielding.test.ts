@@ -3,7 +3,13 @@ import { expect, test } from "vitest";
 import { Outgoing } from "../../../../agent/tunnel/outgoing.ts";
 import { RoundTrip } from "../../../../agent/tunnel/round-trip.ts";
 import { type Frame, FrameType, jsonBytes, NO_PAYLOAD } from "../../../../protocol/frames.ts";
-import { MOVE_LOST_MS, WITHHELD_LOST_MS, YIELD_MS } from "../../../../protocol/limits.ts";
+import {
+  MOVE_LOST_MS,
+  WITHHELD_LOST_MS,
+  WITHHELD_MS,
+  YIELD_MS,
+} from "../../../../protocol/limits.ts";
+import type { Open } from "../../../../protocol/messages.ts";
 import { listedSpool, silentOllama, tableWith } from "../../../support/stream-table.ts";
 
 const ID = "01890a5d-ac96-774b-bcce-b302099a8057";
@@ -18,7 +24,7 @@ const frame = (type: FrameType, seq = 0, payload: Uint8Array = NO_PAYLOAD): Fram
 });
 
 /** A request that Ollama has. */
-function scene({ may_move = true } = {}) {
+function scene(may: Pick<Open, "may_move" | "may_ask"> = { may_move: true }) {
   let nowMs = 0;
   let roundTrip = new RoundTrip();
   const { spool, records } = listedSpool();
@@ -47,7 +53,7 @@ function scene({ may_move = true } = {}) {
     key_id: null,
     client_ip: null,
     user_agent: null,
-    may_move,
+    ...may,
   };
   table.attach(true);
   table.receive(frame(FrameType.open, 0, jsonBytes(open)));
@@ -59,6 +65,7 @@ function scene({ may_move = true } = {}) {
     ollama,
     begin: () => ollama.received[0]?.onHead(200, []),
     finish: () => ollama.received[0]?.onEnd(),
+    refuse: () => ollama.received[0]?.onError(new Error("connect ECONNREFUSED"), false),
     ping: () => roundTrip.pinged(nowMs),
     pong: () => roundTrip.ponged(nowMs),
     /** Loses the tunnel, which was last known to work this long ago. */
@@ -102,11 +109,12 @@ test("a tunnel that is back does not keep it if the edge has not resumed it", ()
   expect(table.size).toBe(0);
 });
 
-test.each<[name: string, may_move: boolean, before: Before]>([
-  ["that no other box can serve", false, () => {}],
+test.each<[name: string, may: Parameters<typeof scene>[0], before: Before]>([
+  ["that no other box can serve", {}, () => {}],
+  ["that no other box is known to serve", { may_ask: true }, () => {}],
   [
     "whose answer the Box has, as a later heartbeat shows",
-    true,
+    { may_move: true },
     ({ begin, ping, pong }) => {
       begin();
       ping();
@@ -115,7 +123,7 @@ test.each<[name: string, may_move: boolean, before: Before]>([
   ],
   [
     "whose answer the edge has acknowledged",
-    true,
+    { may_move: true },
     async ({ begin, table }) => {
       begin();
       await new Promise(setImmediate); // the frames leave
@@ -124,14 +132,14 @@ test.each<[name: string, may_move: boolean, before: Before]>([
   ],
   [
     "that Ollama has answered",
-    true,
+    { may_move: true },
     ({ begin, finish }) => {
       begin();
       finish();
     },
   ],
-])("a request %s goes on while the tunnel is lost", async (_name, may_move, before) => {
-  const world = scene({ may_move });
+])("a request %s goes on while the tunnel is lost", async (_name, may, before) => {
+  const world = scene(may);
   await before(world);
   world.lose();
   world.pass(10_000);
@@ -170,4 +178,15 @@ test("a request that the edge has resumed goes on", () => {
   table.receive(frame(FrameType.resume));
   pass(10_000);
   expect(table.size).toBe(1);
+});
+
+test.each<[kept: string, may: Parameters<typeof scene>[0], withheld: number[]]>([
+  ["waits if another box can serve it", { may_move: true }, [WITHHELD_MS]],
+  ["waits if the edge looks for another box", { may_ask: true }, [WITHHELD_MS]],
+  ["leaves at once otherwise", {}, []],
+])("the record of a request that Ollama refused %s", (_kept, may, withheld) => {
+  const world = scene(may);
+  world.refuse();
+  expect([world.table.size, world.withheld]).toEqual([0, withheld]);
+  expect(world.records).toMatchObject([{ status: "error", failed_at: "ollama" }]);
 });

@@ -30,6 +30,8 @@ type Step =
   | { refused: Parameters<typeof refusalOf>[0] | "internal" }
   | "busier"
   | "taken"
+  /** The same, by a box whose agent does not know `may_ask`. */
+  | "taken by an older agent"
   /** The box failed, and the call may move. */
   | "failed"
   /** The box has answered, or the call may not move. */
@@ -46,7 +48,8 @@ function after(path: CallPath, step: Step): CallPath {
     return refused(path, new GatewayError(failure));
   }
   if (path.at === "trying" && step === "busier") return busier(path);
-  if (path.at === "trying" && step === "taken") return taken(path);
+  if (path.at === "trying" && step === "taken") return taken(path, true);
+  if (path.at === "trying" && step === "taken by an older agent") return taken(path, false);
   if (path.at === "serving" && step === "failed") return ended(path, "ollama_broke");
   if (path.at === "serving" && step === "answered") return ended(path, null);
   throw new Error(`no step ${JSON.stringify(step)} while ${path.at}`);
@@ -135,20 +138,54 @@ test.each<[name: string, rules: typeof KNOWN, steps: [Step, string][]]>([
       ["taken", "serve (a), then bc"],
       ["failed", "try b failover, then c"],
       ["taken", "serve b failover, then c"],
-      ["failed", "try c… failover"],
+      ["failed", "try c failover"],
       ["taken", "serve c failover"],
       ["failed", "over, no refusal"],
     ],
   ],
   [
-    "passes boxes by that refuse a call which moves",
+    "passes boxes by that refuse a call which moves, and waits for a newer fleet before it fails",
     KNOWN,
     [
       [{ chosen: "abc" }, "try (a), then bc"],
       ["taken", "serve (a), then bc"],
       ["failed", "try b failover, then c"],
-      [{ refused: "box_draining" }, "try c… failover"],
-      ["taken", "serve c failover"],
+      [{ refused: "box_draining" }, "try c failover"],
+      [{ refused: "box_draining" }, "choose by newest"],
+      [{ chosen: "acd" }, "try c failover, then d"],
+      [{ refused: "box_draining" }, "try d… failover"],
+      ["taken", "serve d failover"],
+    ],
+  ],
+  [
+    "that only one known box could serve waits for a newer fleet once that has failed",
+    KNOWN,
+    [
+      [{ chosen: "a" }, "try (a)"],
+      ["taken", "serve (a)"],
+      ["failed", "choose by newest"],
+      [{ chosen: "ab" }, "try b… failover"],
+      ["taken", "serve b failover"],
+      ["failed", "over, no refusal"],
+    ],
+  ],
+  [
+    "gets the answer of its box if a newer fleet has no other one",
+    KNOWN,
+    [
+      [{ chosen: "a" }, "try (a)"],
+      ["taken", "serve (a)"],
+      ["failed", "choose by newest"],
+      [{ chosen: "a" }, "over, no refusal"],
+    ],
+  ],
+  [
+    "moves only to known boxes from one whose agent would not keep its record back",
+    KNOWN,
+    [
+      [{ chosen: "a" }, "try (a)"],
+      ["taken by an older agent", "serve (a)"],
+      ["failed", "over, no refusal"],
     ],
   ],
   [
@@ -174,7 +211,8 @@ test(`a call is on ${ATTEMPTS_MAX} boxes at most`, () => {
   let boxes = 0;
   while (path.at !== "over") {
     if (path.at === "trying") boxes++;
-    path = path.at === "trying" ? taken(path) : after(path, "failed");
+    if (path.at === "choosing") path = chosen(path, choices("abcdefgh"));
+    else path = path.at === "trying" ? taken(path, true) : after(path, "failed");
   }
   expect(boxes).toBe(ATTEMPTS_MAX);
 });

@@ -9,7 +9,13 @@ import {
   NO_PAYLOAD,
   typeName,
 } from "../../../../../protocol/frames.ts";
-import { GRACE_MS, HEARTBEAT_MS, NOTICE_MS, SILENCE_MS } from "../../../../../protocol/limits.ts";
+import {
+  GRACE_MS,
+  HEARTBEAT_MS,
+  NOTICE_MS,
+  SILENCE_MS,
+  WITHHELD_MS,
+} from "../../../../../protocol/limits.ts";
 import { BROKEN_BODY } from "../../../../../worker/errors.ts";
 import type { EdgeStreamActions } from "../../../../../worker/gateway/stream/actions.ts";
 import { EdgeStreamCore } from "../../../../../worker/gateway/stream/edge-stream-core.ts";
@@ -128,7 +134,7 @@ test("fails and records a call whose agent was restarted while it took a large b
 test("leaves the first record to a restarted agent that finds the request in its spool", () => {
   const acts = begun().received(aborted("lost", "restarted"), 0);
   expect(acts.answer).toEqual({ kind: "failed", failure: { reason: "agent_restarted", box: "b" } });
-  expect(acts.ended).toMatchObject({ by: "edge", status: "error", afterMs: 9_500 });
+  expect(acts.ended).toMatchObject({ by: "edge", status: "error", afterMs: WITHHELD_MS + 5_000 });
 });
 
 test("records a cancelled call after the agent, since the ABORT may be lost on its way", () => {
@@ -238,6 +244,16 @@ test("begins a JSON answer once it is complete, so that a failure can still set 
   const left = unstreamed();
   left.received(message(json, data(1, '{"half":')), 0);
   expect(left.callerGone(1).ended).toMatchObject({ status: "cancelled", httpStatus: 499 });
+});
+
+// The call may move, or the model be elsewhere: the answer is decided once all of it is here.
+test.each([404, 500, 503])("holds back a %s of a streamed call until it is complete", (status) => {
+  const headers = [["content-type", "application/json; charset=utf-8"]];
+  const failing = frame(FrameType.head, 0, jsonBytes({ status, headers }));
+  const core = begun();
+  expect(core.received(message(failing, data(1, '{"error":"no"}')), 0).answer).toBeNull();
+  const acts = core.received(message(frame(FrameType.end, 2)), 1);
+  expect(acts.answer).toMatchObject({ kind: "whole", status });
 });
 
 test("begins a JSON answer that is too long to hold back before it is complete", () => {

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { WITHHELD_MS } from "../../../../../protocol/limits.ts";
 import type { FailureReason } from "../../../../../worker/errors.ts";
 import {
   abortFailure,
@@ -28,7 +29,7 @@ test("the edge records the status that the caller received", () => {
 });
 
 test.each([
-  [false, 9_500],
+  [false, WITHHELD_MS + 5_000],
   [true, 0],
 ])(
   "a restarted agent that has forgotten its stream (%s) has %d ms to record it first",
