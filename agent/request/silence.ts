@@ -109,6 +109,7 @@ export class Silence {
 
   /** Fails the requests that Ollama will not answer. */
   failHung(): void {
+    if (this.hungText === null) return;
     for (const [id, { isPatient, onHung }] of [...this.#requests]) {
       const { hungText } = this;
       if (hungText === null || (isPatient && this.#hungMs < OLLAMA_BACK_MS)) continue;

@@ -5,7 +5,7 @@
 import type { Log } from "../log.ts";
 import type { SpoolBacklog } from "./backlog.ts";
 import { type OpenLine, parseLine } from "./lines.ts";
-import type { SegmentFiles, SpoolPlace, SpoolSegment } from "./segments.ts";
+import type { SegmentFiles, SpoolPlace, SpoolSegment, StoredLine } from "./segments.ts";
 import type { SpoolWriter } from "./writer.ts";
 
 export class OpenLines {
@@ -63,23 +63,33 @@ export class OpenLines {
 
   /** Moves the lines in this segment to the current one. Returns false if the disk fails. */
   moveFrom(segment: SpoolSegment): boolean {
-    for (const [id, place] of this.#places) {
-      if (place?.segment !== segment) continue;
-      const text = this.#textAt(place);
-      const moved = text === null ? null : this.#writer.write(`${text}\n`);
+    const moving = new Map<number, string>();
+    for (const [id, place] of this.#places)
+      if (place?.segment === segment) moving.set(place.offset, id);
+    // A segment can have thousands of them, so it is read once.
+    for (const { text, offset } of moving.size === 0 ? [] : this.#linesOf(segment)) {
+      const id = moving.get(offset);
+      if (id === undefined) continue;
+      const moved = this.#writer.write(`${text}\n`);
       if (moved === null) return false;
       this.#places.set(id, moved);
+      moving.delete(offset);
     }
-    return true;
+    return moving.size === 0;
   }
 
   #textAt(place: SpoolPlace | null): string | null {
     if (place === null) return null;
+    for (const { text } of this.#linesOf(place.segment, place.offset)) return text;
+    return null;
+  }
+
+  /** The lines of a segment, up to the first that cannot be read. */
+  *#linesOf(segment: SpoolSegment, from?: number): Generator<StoredLine> {
     try {
-      for (const { text } of this.#files.lines(place.segment, place.offset)) return text;
+      yield* this.#files.lines(segment, from);
     } catch (error) {
       this.#log("error", "spool_unreadable", { error });
     }
-    return null;
   }
 }

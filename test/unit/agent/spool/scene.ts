@@ -18,7 +18,7 @@ export const newFolder = () => join(temporaryFolder("spool-"), "spool");
 
 /** Opens a spool on a disk that can be made to fail. `crash` stops all writing, like SIGKILL. */
 export function newSpool({ folder = newFolder(), now = () => NOW, onRealDisk = false } = {}) {
-  const disk = { isFull: false, hasFailed: false };
+  const disk = { isFull: false, hasFailed: false, reads: 0 };
   const events: string[] = [];
   const append = (fd: number, text: string) => {
     if (!disk.isFull) return void writeSync(fd, text);
@@ -26,12 +26,16 @@ export function newSpool({ folder = newFolder(), now = () => NOW, onRealDisk = f
     writeSync(fd, text.slice(0, text.length / 2));
     throw Object.assign(new Error("ENOSPC: no space left on device, write"), { code: "ENOSPC" });
   };
+  const read = (...call: Parameters<typeof NODE_DISK.read>) => {
+    disk.reads++;
+    return NODE_DISK.read(...call);
+  };
   const log: SpoolOptions["log"] = (level, event) => {
     if (level !== "info" || event === "spool_disk_back") events.push(event);
   };
   const spool = Spool.open(
     folder,
-    onRealDisk ? { now, log } : { now, log, disk: { ...NODE_DISK, append } },
+    onRealDisk ? { now, log } : { now, log, disk: { ...NODE_DISK, append, read } },
   );
   const crash = () => {
     disk.isFull = true;

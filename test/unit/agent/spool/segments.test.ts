@@ -38,6 +38,25 @@ test("rotates segments and deletes a confirmed one, but keeps its open request a
   expect(ids.every((id) => next.knows(id))).toBe(true);
 });
 
+test("reads a segment once to move the open requests out of it, however many there are", () => {
+  const { spool, disk, folder } = newSpool();
+  const open = Array.from({ length: 1_000 }, () => randomUUID());
+  for (const id of open) spool.begin(opened(id));
+  while (segmentsIn(folder).length < 2)
+    spool.finish(finished(randomUUID(), "x".repeat(RESPONSE_CHARS_MAX)));
+  const reads: number[] = [];
+  for (let batch = spool.next(200); batch !== null; batch = spool.next(200)) {
+    disk.reads = 0;
+    spool.confirm(batch.position);
+    reads.push(disk.reads);
+  }
+  // 4 MiB in reads of 256 KiB.
+  expect(Math.max(...reads)).toBeLessThanOrEqual(17);
+  expect(Math.max(...reads)).toBeGreaterThan(0);
+  const later = newSpool({ folder }).spool;
+  expect(idsOf(later)).toEqual(open);
+});
+
 test("fits one record of the largest size into a frame", () => {
   const { spool } = newSpool();
   const id = randomUUID();
