@@ -38,6 +38,7 @@ export const AUDIT_ACTIONS = [
   "bench_started",
   "repository_changed",
   "target_added",
+  "target_changed",
   "target_removed",
   "signed_in",
 ] as const;

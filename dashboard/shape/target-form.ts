@@ -1,5 +1,9 @@
 /** The form of a target of messages, and the body that it becomes. Pure. */
-import type { NewTarget, TargetKind } from "../../protocol/api/notifications.ts";
+import type {
+  NewTarget,
+  NotificationTarget,
+  TargetKind,
+} from "../../protocol/api/notifications.ts";
 
 export type TargetDraft = {
   kind: TargetKind;
@@ -8,7 +12,20 @@ export type TargetDraft = {
   token: string;
   chatId: string;
   severity: "warning" | "critical";
+  isWeekly: boolean;
 };
+
+type Weekly = NotificationTarget["weekly"];
+
+/** A summary on Monday morning, where the viewer is; null for none. */
+export const weeklyOf = (isWanted: boolean, timeZone: string): Weekly =>
+  isWanted ? { day: "monday", hour: 8, time_zone: timeZone } : null;
+
+/** Such as "Monday, 8:00". */
+export const weeklyText = (weekly: Weekly): string =>
+  weekly === null
+    ? "never"
+    : `${weekly.day.charAt(0).toUpperCase()}${weekly.day.slice(1)}, ${weekly.hour}:00`;
 
 type Input = {
   name: "url" | "token" | "chatId";
@@ -58,12 +75,14 @@ export const TARGET_FIELDS: Record<TargetKind, { title: string; inputs: Input[] 
 };
 
 /** Returns the body of `POST /api/notifications`, with the fields of the kind only. */
-export function targetBody(draft: TargetDraft): NewTarget {
-  const { kind, severity } = draft;
+/** @param timeZone  that of the viewer */
+export function targetBody(draft: TargetDraft, timeZone: string): NewTarget {
+  const { kind, severity, isWeekly } = draft;
   const [name, address, token, chatId] = [draft.name, draft.url, draft.token, draft.chatId].map(
     (text) => text.trim(),
   );
-  const rules = { severity, quiet_hours: null, ...(name && { name }) };
+  const weekly = weeklyOf(isWeekly, timeZone);
+  const rules = { severity, quiet_hours: null, weekly, ...(name && { name }) };
   if (kind === "telegram") return { kind, bot_token: token ?? "", chat_id: chatId ?? "", ...rules };
   if (kind === "ntfy") return { kind, url: address ?? "", ...rules, ...(token && { token }) };
   return { kind, url: address ?? "", ...rules };

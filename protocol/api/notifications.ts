@@ -16,16 +16,49 @@ const QuietHours = z
   .refine(hoursDiffer, HOURS_DIFFER)
   .describe("hours in which warnings wait. If they are over by then, they are never sent");
 
+export const WEEKDAYS = [
+  "monday",
+  "tuesday",
+  "wednesday",
+  "thursday",
+  "friday",
+  "saturday",
+  "sunday",
+] as const;
+
+/** The time of the week at which a summary is sent. */
+export const WeeklyTime = z.strictObject({
+  day: z.enum(WEEKDAYS).default("monday"),
+  hour: z.int().min(0).max(23).default(8).describe("hour of the day, 0 to 23"),
+  time_zone: TimeZone,
+});
+export type WeeklyTime = z.infer<typeof WeeklyTime>;
+
+const severity = Severity.describe("the lowest severity; critical: no warnings");
+const quiet_hours = QuietHours.nullable().describe("null: none");
+const weekly = WeeklyTime.nullable().describe(
+  "when a summary of the seven days before is sent; null: never",
+);
+
 /** Which messages a target gets, and when. */
 export const TargetRules = {
-  severity: Severity.default("warning").describe("the lowest severity; critical: no warnings"),
-  quiet_hours: QuietHours.nullable().default(null).describe("null: none"),
+  severity: severity.default("warning"),
+  quiet_hours: quiet_hours.default(null),
+  weekly: weekly.default(null),
 };
 
 const rules = {
   name: z.string().min(1).max(64).optional().describe("by default its host"),
   ...TargetRules,
 };
+/** The body of `PATCH /api/notifications/{id}`: the fields that it has are changed. */
+export const TargetEdit = z
+  .strictObject({ name: rules.name, severity, quiet_hours, weekly })
+  .partial()
+  .refine((edit) => Object.keys(edit).length > 0, { error: "has nothing to change" })
+  .meta({ id: "TargetEdit" });
+export type TargetEdit = z.infer<typeof TargetEdit>;
+
 const url = z.string().max(2_048);
 const token = z.string().min(1).max(256);
 
@@ -72,6 +105,7 @@ export const NotificationTarget = z
     host: z.string().describe("host of its address. The rest is secret and not shown again"),
     severity: Severity,
     quiet_hours: QuietHours.nullable(),
+    weekly: WeeklyTime.nullable(),
     created_at: Time,
     waiting: Count.describe("messages that are not delivered yet"),
     last_sent_at: Time.nullable(),
@@ -129,10 +163,23 @@ export const NOTIFICATION_ROUTES = {
     description: [
       "The edge sends one message when a concern has lasted for a while, and one when it is over. Concerns that begin at about the same time",
       "share a message. A message that cannot be delivered is sent again, with the same id, for a day. Simulated boxes cause no message.",
+      "With weekly, a target also gets one summary a week: requests, tokens, energy and cost, incidents, and the worst hour with its explanation.",
       "The address must be https, of a public host; on a local edge also http on a loopback address. Redirects are not followed.",
     ].join(" "),
     body: NewTarget,
     answer: MadeTarget,
+  },
+  changeTarget: {
+    method: "PATCH",
+    audit: "target_changed",
+    path: "/api/notifications/{id}",
+    scope: "admin",
+    tag,
+    summary: "Change which messages a target gets, and when",
+    description: "Its address and its secrets cannot be changed: remove it and add it again.",
+    params: TargetPath,
+    body: TargetEdit,
+    answer: NotificationTarget,
   },
   removeTarget: {
     method: "DELETE",

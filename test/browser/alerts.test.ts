@@ -35,11 +35,16 @@ test.concurrent("adds a target of messages, shows its secret once, tests it and 
   // Nothing listens there.
   await dialog.getByLabel("Address").fill("http://127.0.0.1:9/hook");
   await dialog.getByLabel("Name, by default its host").fill("On call");
+  await dialog.getByLabel("Also a summary of the week").check();
   expect(await viewer.accessibilityViolations()).toEqual([]);
   await dialog.getByRole("button", { name: "Add", exact: true }).click();
   await dialog.getByText(/^whsec_/).waitFor();
   await dialog.getByRole("button", { name: "Done" }).click();
   const row = page.getByRole("row", { name: /On call/ });
+  const weekly = row.getByRole("button", { name: "Weekly summary to On call" });
+  await weekly.getByText("Monday, 8:00").waitFor();
+  await weekly.click();
+  await weekly.getByText("never").waitFor();
   await row.getByRole("button", { name: "Test On call" }).click();
   await row.getByText(/^The test failed: /).waitFor();
   await row.getByRole("button", { name: "Remove On call" }).click();

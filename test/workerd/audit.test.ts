@@ -78,7 +78,7 @@ test("notes changes of each kind, also those that failed", async () => {
       {
         action: "target_added",
         outcome: "done",
-        detail: '{"kind":"ntfy","severity":"warning","quiet_hours":null}',
+        detail: '{"kind":"ntfy","severity":"warning","quiet_hours":null,"weekly":null}',
       },
     ],
     [

@@ -158,7 +158,10 @@ export class Aggregator extends AggregatorReads {
   }
 
   targets(wish: TargetsWish, call: ChangingCall = null): Promise<TargetsAnswer> {
-    return withTargets(this.stores.notifier, wish, (change) => this.#audited({ call, ...change }));
+    const { notifier, alerts } = this.stores;
+    return withTargets(notifier, wish, (change) => this.#audited({ call, ...change })).finally(() =>
+      alerts.reschedule(),
+    );
   }
 
   #audited<Result>(wish: AuditedWish<Result>): Promise<Result> {

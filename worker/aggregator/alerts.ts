@@ -24,6 +24,8 @@ const LOOK_MS = 30_000;
  * readings arrive; otherwise an alarm, which is billed.
  */
 const RECHECK_MS = 30 * 60_000;
+/** A summary that could not be made is made again after this long. */
+const SUMMARY_RETRY_MS = 3_600_000;
 const RECENT: ReadonlySet<ConcernCode> = new Set(["error_rate_high", "latency_high", "queue_long"]);
 
 export type AlertSources = {
@@ -31,6 +33,8 @@ export type AlertSources = {
   notifier: Notifier;
   boxes: () => RegisteredBox[];
   observe: (nowMs: number) => Observed;
+  /** Makes the weekly summaries that are due. */
+  summarize: (nowMs: number) => Promise<void>;
 };
 
 export class Alerts {
@@ -39,6 +43,8 @@ export class Alerts {
   readonly #incidents: JsonRows<Incident>;
   #lookedMs = 0;
   #judgedDueMs: number | null;
+  /** No weekly summary is made before, unix ms. */
+  #summariesFromMs = 0;
   /** Called with the time at which {@link run} is due. */
   onDue: (atMs: number) => void = () => {};
 
@@ -78,6 +84,11 @@ export class Alerts {
     } catch (error) {
       console.error(error);
     }
+    this.reschedule();
+  }
+
+  /** Has {@link run} called in time, also after a change of the targets. */
+  reschedule(): void {
     const dueMs = this.dueMs();
     if (dueMs !== null) this.onDue(dueMs);
   }
@@ -85,14 +96,30 @@ export class Alerts {
   /** Does what is due: judges, and sends. */
   async run(): Promise<void> {
     this.lookNow(Date.now());
-    await this.#from.notifier.sendDue();
+    const { notifier, summarize } = this.#from;
+    const nowMs = Date.now();
+    if ((this.#summaryDueMs(nowMs) ?? Number.POSITIVE_INFINITY) <= nowMs)
+      await summarize(nowMs).catch((error: unknown) => {
+        console.error(error);
+        this.#summariesFromMs = nowMs + SUMMARY_RETRY_MS;
+      });
+    await notifier.sendDue();
   }
 
   /** Returns when {@link run} is due, unix ms; null if nothing waits. */
   dueMs(): number | null {
-    const due = [this.#judgedDueMs, this.#from.notifier.dueMs(), this.#silenceDueMs()];
+    const { notifier } = this.#from;
+    const due = [
+      ...[this.#judgedDueMs, notifier.dueMs(), this.#silenceDueMs()],
+      this.#summaryDueMs(Date.now()),
+    ];
     const known = due.filter((at) => at !== null);
     return known.length === 0 ? null : Math.min(...known);
+  }
+
+  #summaryDueMs(nowMs: number): number | null {
+    const dueMs = this.#from.notifier.summaryDueMs(nowMs);
+    return dueMs === null ? null : Math.max(dueMs, this.#summariesFromMs);
   }
 
   /** Writes what {@link judge} decided. */

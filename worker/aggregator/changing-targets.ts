@@ -1,8 +1,9 @@
-/** Lists, adds, removes and tests the targets of messages. */
+/** Lists, adds, changes, removes and tests the targets of messages. */
 import type {
   MadeTarget,
   NewTarget,
   NotificationTarget,
+  TargetEdit,
   TestResult,
 } from "../../protocol/api/notifications.ts";
 import type { AuditedWish } from "./audited-change.ts";
@@ -11,6 +12,7 @@ import type { Notifier } from "./notifier.ts";
 export type TargetsWish =
   | { act: "list" }
   | { act: "add"; target: NewTarget }
+  | { act: "change"; id: string; edit: TargetEdit }
   | { act: "remove"; id: string }
   | { act: "test"; id: string };
 
@@ -18,6 +20,8 @@ type Answers = {
   list: NotificationTarget[];
   /** Null: there are as many as there may be. */
   add: MadeTarget | null;
+  /** Null: there is no such target. */
+  change: NotificationTarget | null;
   /** False: there is no such target. */
   remove: boolean;
   /** Null: there is no such target. */
@@ -47,6 +51,13 @@ export async function withTargets(
         make: () => (notifier.isFull ? null : notifier.add(made)),
       });
       return { act: "add", result };
+    }
+    case "change": {
+      const make = () => notifier.edit(wish.id, wish.edit, nowMs);
+      return {
+        act: "change",
+        result: await write({ isRefused: (changed) => changed === null, make }),
+      };
     }
     case "remove": {
       const make = () => notifier.remove(wish.id);

@@ -10,17 +10,19 @@ import {
   type NewTarget,
   type NotificationTarget,
   TARGETS_MAX,
+  type TargetEdit,
   type TestResult,
 } from "../../protocol/api/notifications.ts";
 import { DAY_MS } from "../../protocol/day.ts";
 import { newRequestId } from "../../protocol/request-id.ts";
 import { addressOf } from "../alerting/address.ts";
 import { messageOf, testMessage } from "../alerting/message.ts";
-import { firstOf, Notice } from "../alerting/notices.ts";
+import { firstOf, Notice, type Summary, summaryNotice } from "../alerting/notices.ts";
 import { newWebhookSecret } from "../alerting/request.ts";
 import { send } from "../alerting/send.ts";
 import { MessageTarget } from "../alerting/target.ts";
 import { seal, unseal } from "../alerting/vault.ts";
+import { nextSummaryMs } from "../alerting/weekly.ts";
 import { isoOf } from "../answers/figures.ts";
 import { retryDelayMs } from "../export/backoff.ts";
 import { JsonRows } from "../storage/json-rows.ts";
@@ -68,8 +70,8 @@ export class Notifier {
     const host = new URL(address.url).host;
     const target: MessageTarget = {
       ...{ id, host, kind: wish.kind, name: wish.name ?? host },
-      ...{ severity: wish.severity, quiet_hours: wish.quiet_hours, created_at_ms: nowMs },
-      ...{ last_sent_ms: null, last_error: null },
+      ...{ severity: wish.severity, quiet_hours: wish.quiet_hours, weekly: wish.weekly },
+      ...{ created_at_ms: nowMs, last_sent_ms: null, last_error: null, summary_ms: null },
       sealed: await seal(address, id, this.#secrets),
     };
     return { target, secret: address.secret };
@@ -78,6 +80,40 @@ export class Notifier {
   add({ target, secret }: NewlyMade): MadeTarget {
     this.#targets.put(target.id, target);
     return { ...this.#shown(target), secret };
+  }
+
+  /** Returns null if there is no such target. */
+  edit(id: string, edit: TargetEdit, nowMs: number): NotificationTarget | null {
+    const target = this.#targets.get(id);
+    if (target === null) return null;
+    // The week that is over was before anybody wanted its summary.
+    const summary_ms = edit.weekly == null ? target.summary_ms : nowMs;
+    const { name = target.name, severity = target.severity } = edit;
+    const { quiet_hours = target.quiet_hours, weekly = target.weekly } = edit;
+    const edited = { ...target, name, severity, quiet_hours, weekly, summary_ms };
+    this.#targets.put(id, edited);
+    return this.#shown(edited);
+  }
+
+  /**
+   * Notes a weekly summary, unless the target has one of that time or wants none any more.
+   * @param summary  null sends none for that time
+   */
+  noteSummary(id: string, dueMs: number, summary: Summary | null, nowMs: number): void {
+    const target = this.#targets.get(id);
+    if (target === null || target.weekly === null || (target.summary_ms ?? 0) >= dueMs) return;
+    // Without a pause between the writes, so the platform makes both or neither.
+    if (summary !== null) {
+      const notice = summaryNotice(target, summary, { nowMs, newId: () => newRequestId(nowMs) });
+      this.#notices.put(notice.id, notice);
+    }
+    this.#targets.put(id, { ...target, summary_ms: dueMs });
+  }
+
+  /** Returns when the next weekly summary is due, unix ms; null if nobody wants one. */
+  summaryDueMs(nowMs: number): number | null {
+    const due = this.targets.flatMap((target) => nextSummaryMs(target, nowMs) ?? []);
+    return due.length === 0 ? null : Math.min(...due);
   }
 
   /** Returns false if there is no such target. */
@@ -171,10 +207,10 @@ export class Notifier {
   }
 
   #shown(target: MessageTarget): NotificationTarget {
-    const { id, kind, name, host, severity, quiet_hours, created_at_ms, last_sent_ms } = target;
-    const { last_error: error } = target;
+    const { id, kind, name, host, severity, quiet_hours, weekly } = target;
+    const { last_error: error, created_at_ms, last_sent_ms } = target;
     return {
-      ...{ id, kind, name, host, severity, quiet_hours },
+      ...{ id, kind, name, host, severity, quiet_hours, weekly },
       created_at: isoOf(created_at_ms),
       waiting: this.#of(id).length,
       last_sent_at: last_sent_ms === null ? null : isoOf(last_sent_ms),

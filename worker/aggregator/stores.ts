@@ -47,6 +47,7 @@ import { SealKeys } from "./seal-keys.ts";
 import { Tariffs } from "./tariffs.ts";
 import { UntrustedCounts } from "./untrusted.ts";
 import type { BoxTrust } from "./vetting.ts";
+import { noteSummaries } from "./weekly-summaries.ts";
 
 export type AggregatorStores = {
   /** When this object's storage was created, unix ms. */
@@ -174,6 +175,7 @@ export function openStores(
   const notifier = new Notifier(storage.sql, deployed.peppers);
   const observe = () =>
     observedNow(stores, inForce(deployed, settings.get()).enableInstrumentation);
+  const summarize = (atMs: number) => noteSummaries(stores, atMs);
   const boxes = () => registry.boxes();
   const stores: AggregatorStores = {
     createdAtMs,
@@ -189,7 +191,7 @@ export function openStores(
     registry,
     events,
     notifier,
-    alerts: new Alerts(storage, { events, notifier, boxes, observe }, nowMs),
+    alerts: new Alerts(storage, { events, notifier, boxes, observe, summarize }, nowMs),
     listedRequests: new ListedRequests(),
     bypasses,
     recentCalls,

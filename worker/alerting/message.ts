@@ -20,7 +20,13 @@ export type NoticeMessage = {
 /** A message names at most this many incidents, and counts the others. */
 const LINES_MAX = 20;
 
-export function messageOf({ id, created_ms, opened, closed }: Notice): NoticeMessage {
+export function messageOf({ id, created_ms, opened, closed, summary }: Notice): NoticeMessage {
+  if (summary !== null) {
+    const { title, lines, data } = summary;
+    const type = "weekly_summary";
+    const body = { id, type, timestamp: isoOf(created_ms), opened, closed, text: title, ...data };
+    return { id, title, lines, severity: null, data: body };
+  }
   const lines = [
     ...opened.map(({ concern }) => `${nameOf(concern.severity)}: ${sentenceOf(concern)}`),
     ...closed.map(

@@ -18,6 +18,14 @@ export const PACE_MS = 60_000;
 const Begun = z.object({ key: z.string(), concern: Concern, since_ms: z.number() });
 const Over = Begun.extend({ lasted_ms: z.number() });
 
+/** `title` and a line for each part; `data` is added to the body of a webhook. */
+export const Summary = z.object({
+  title: z.string(),
+  lines: z.array(z.string()),
+  data: z.record(z.string(), z.unknown()),
+});
+export type Summary = z.infer<typeof Summary>;
+
 export const Notice = z.object({
   /** In order of time. */
   id: z.string(),
@@ -27,6 +35,8 @@ export const Notice = z.object({
   attempts: z.number(),
   opened: z.array(Begun),
   closed: z.array(Over),
+  /** The text of a weekly summary, which shares its notice with no incident. */
+  summary: Summary.nullable().default(null),
 });
 export type Notice = z.infer<typeof Notice>;
 
@@ -67,6 +77,16 @@ export function withClosed(
   return [...others, { ...notice, due_ms, closed: [...notice.closed, over] }];
 }
 
+/** Returns the notice of a weekly summary, which is due at once. */
+export const summaryNotice = (
+  target: Pick<MessageTarget, "id">,
+  summary: Summary,
+  { nowMs, newId }: Now,
+): Notice => ({
+  ...{ id: newId(), target: target.id, attempts: 0, opened: [], closed: [], summary },
+  ...{ due_ms: nowMs, created_ms: nowMs },
+});
+
 /** Returns the notice of a target that is tried next: the oldest, so that an end follows its beginning. */
 export const firstOf = (notices: readonly Notice[], target: string): Notice | null =>
   notices
@@ -80,9 +100,9 @@ type Now = { nowMs: number; newId: () => string };
 
 /** Returns the notice that still takes incidents, or a new one. */
 function nextNotice(notices: readonly Notice[], target: MessageTarget, { nowMs, newId }: Now) {
-  const waiting = notices.find(({ attempts }) => attempts === 0);
+  const waiting = notices.find(({ attempts, summary }) => attempts === 0 && summary === null);
   const notice: Notice = waiting ?? {
-    ...{ id: newId(), target: target.id, attempts: 0, opened: [], closed: [] },
+    ...{ id: newId(), target: target.id, attempts: 0, opened: [], closed: [], summary: null },
     ...{ due_ms: Number.MAX_SAFE_INTEGER, created_ms: nowMs },
   };
   return { notice, others: notices.filter((each) => each !== waiting) };

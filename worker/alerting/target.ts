@@ -19,6 +19,8 @@ export const MessageTarget = z.object({
   sealed: z.string(),
   last_sent_ms: z.number().nullable(),
   last_error: z.object({ at_ms: z.number(), message: z.string() }).nullable(),
+  /** When its last weekly summary was due; null before the first. */
+  summary_ms: z.number().nullable().default(null),
 });
 export type MessageTarget = z.infer<typeof MessageTarget>;
 

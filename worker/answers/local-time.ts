@@ -40,14 +40,19 @@ function offsetMs(ms: number, timeZone: string): number {
 }
 
 /**
- * Returns when a date begins, unix ms. If the clocks skip midnight, the moment at which they do.
+ * Returns when an hour of a date begins, unix ms. If the clocks skip it, the moment at which they do, or
+ * an hour later.
  */
-export function startOfDay(date: string, timeZone: string): number {
-  const utcMs = Date.parse(`${date}T00:00:00Z`);
+export function startOfHour(date: string, hour: number, timeZone: string): number {
+  const utcMs = Date.parse(`${date}T00:00:00Z`) + hour * 3_600_000;
   const guessMs = utcMs - offsetMs(utcMs, timeZone);
   const startMs = utcMs - offsetMs(guessMs, timeZone);
   return localDay(startMs, timeZone) === date ? startMs : guessMs;
 }
+
+/** Returns when a date begins, unix ms. */
+export const startOfDay = (date: string, timeZone: string): number =>
+  startOfHour(date, 0, timeZone);
 
 /** Returns the first date of the month of a time. */
 export const firstOfMonth = (ms: number, timeZone: string): string =>

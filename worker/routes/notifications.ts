@@ -24,6 +24,16 @@ serveRoute(notificationRoutes, NOTIFICATION_ROUTES.addTarget, async ({ body }, c
   throw new GatewayError({ reason: "bad_request", detail });
 });
 
+serveRoute(
+  notificationRoutes,
+  NOTIFICATION_ROUTES.changeTarget,
+  async ({ params: { id }, body }, c) => {
+    const changed = await change(c, { act: "change", id, edit: body });
+    if (changed === null) throw unknown(id);
+    return changed;
+  },
+);
+
 serveRoute(notificationRoutes, NOTIFICATION_ROUTES.removeTarget, async ({ params: { id } }, c) => {
   if (!(await change(c, { act: "remove", id }))) throw unknown(id);
   return { status: "removed" as const, id };

@@ -7,7 +7,13 @@ import { useQuery } from "../../data/query.ts";
 import { Ago, Command, FailureNote, Section, TableScroll } from "../../parts/basics.tsx";
 import { Confirm, ErrorText, Modal, useSending } from "../../parts/dialog.tsx";
 import { ActionsHead, RowAction } from "../../parts/row-actions.tsx";
-import { TARGET_FIELDS, type TargetDraft, targetBody } from "../../shape/target-form.ts";
+import {
+  TARGET_FIELDS,
+  type TargetDraft,
+  targetBody,
+  weeklyOf,
+  weeklyText,
+} from "../../shape/target-form.ts";
 
 type Opened = { kind: "add" } | { kind: "remove"; target: NotificationTarget };
 
@@ -47,7 +53,15 @@ export function Targets() {
           <table>
             <thead>
               <tr>
-                {["Name", "Kind", "To", "From severity", "Last sent", "State"].map((name) => (
+                {[
+                  "Name",
+                  "Kind",
+                  "To",
+                  "From severity",
+                  "Weekly summary",
+                  "Last sent",
+                  "State",
+                ].map((name) => (
                   <th key={name} scope="col">
                     {name}
                   </th>
@@ -81,7 +95,7 @@ export function Targets() {
 type RowProps = { target: NotificationTarget; remove: () => void; refetch: () => void };
 
 function Row({ target, remove, refetch }: RowProps) {
-  const { id, name, kind, host, severity, last_sent_at, last_error, waiting } = target;
+  const { id, name, kind, host, severity, weekly, last_sent_at, last_error, waiting } = target;
   const [result, setResult] = useState<string | null>(null);
   const { isBusy, error, send } = useSending();
   const test = () =>
@@ -92,6 +106,12 @@ function Row({ target, remove, refetch }: RowProps) {
       setResult(delivered ? "The test arrived" : `The test failed: ${reason}`);
       refetch();
     });
+  const changeWeekly = () =>
+    send(async () => {
+      const body = { weekly: weeklyOf(weekly === null, timeZone()) };
+      await callJson("PATCH", "/api/notifications/{id}", { params: { id }, body });
+      refetch();
+    });
   const state = error ?? result ?? last_error?.message ?? null;
   return (
     <tr>
@@ -99,6 +119,18 @@ function Row({ target, remove, refetch }: RowProps) {
       <td>{kind}</td>
       <td>{host}</td>
       <td>{severity}</td>
+      <td>
+        <button
+          type="button"
+          class="small"
+          aria-pressed={weekly !== null}
+          aria-label={`Weekly summary to ${name}`}
+          disabled={isBusy}
+          onClick={changeWeekly}
+        >
+          {weeklyText(weekly)}
+        </button>
+      </td>
       <td>
         <Ago iso={last_sent_at} />
       </td>
@@ -141,7 +173,10 @@ const EMPTY: TargetDraft = {
   token: "",
   chatId: "",
   severity: "warning",
+  isWeekly: false,
 };
+
+const timeZone = () => Intl.DateTimeFormat().resolvedOptions().timeZone;
 
 function AddTarget({ onClose }: { onClose: () => void }) {
   const [draft, setDraft] = useState(EMPTY);
@@ -171,7 +206,7 @@ function AddTarget({ onClose }: { onClose: () => void }) {
               event.preventDefault();
               let made: string | null = null;
               const isSent = await send(async () => {
-                const body = targetBody(draft);
+                const body = targetBody(draft, timeZone());
                 ({ secret: made } = await callJson("POST", "/api/notifications", { body }));
               });
               if (!isSent) return;
@@ -226,6 +261,14 @@ function AddTarget({ onClose }: { onClose: () => void }) {
                 <option value="warning">Warnings and critical concerns</option>
                 <option value="critical">Critical concerns only</option>
               </select>
+            </label>
+            <label>
+              <input
+                type="checkbox"
+                checked={draft.isWeekly}
+                onChange={({ currentTarget }) => set({ isWeekly: currentTarget.checked })}
+              />
+              <span>Also a summary of the week, on Monday at 8</span>
             </label>
             <ErrorText error={error} />
             <div class="dialog-actions">

@@ -57,6 +57,7 @@ export const CALLS: Record<RouteName, { path?: string; body?: unknown }> = {
   addTarget: { body: { kind: "webhook", url: "http://127.0.0.1:9/hook", name: "On call" } },
   notifications: {},
   testTarget: { path: "/api/notifications/{made}/test" },
+  changeTarget: { path: "/api/notifications/{made}", body: { severity: "critical" } },
   removeTarget: { path: "/api/notifications/{made}" },
   events: { path: "/api/events?kind=model_loaded,tunnel_cut&box=atlas&limit=5" },
   chat: { body: { prompt: "Hello", max_tokens: 3 } },

@@ -60,7 +60,7 @@ export function explainedPeriod(
   const head =
     stretch === null
       ? steadyText(latency, figures)
-      : roseText(stretch, (ms) => localTimeText(ms, timeZone, nowMs));
+      : roseText(stretch, (ms, todayMs = nowMs) => localTimeText(ms, timeZone, todayMs));
   return {
     from: isoOf(fromMs),
     to: isoOf(toMs),
@@ -98,9 +98,9 @@ function changeOf({ before, during }: Figures): PeriodExplanation["latency"] {
 
 const roseText = (
   { fromMs, toMs, isOver, usualP95Ms, p95Ms }: SlowStretch,
-  time: (ms: number) => string,
+  time: (ms: number, todayMs?: number) => string,
 ): string => {
-  const over = isOver ? ` and was over at ${time(toMs)}` : "";
+  const over = isOver ? ` and was over at ${time(toMs, fromMs)}` : "";
   return `P95 rose from ${durationText(usualP95Ms)} to ${durationText(p95Ms)} at ${time(fromMs)}${over}`;
 };
 

@@ -26,6 +26,8 @@ const targetWith = (rest: Partial<MessageTarget> = {}): MessageTarget => ({
   host: "hooks.example.com",
   severity: "warning",
   quiet_hours: null,
+  weekly: null,
+  summary_ms: null,
   created_at_ms: 0,
   sealed: "",
   last_sent_ms: null,
