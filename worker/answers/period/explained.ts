@@ -34,6 +34,9 @@ export type PeriodFacts = {
   isWhole: boolean;
 };
 
+/** Two percentiles that differ by less are much the same. */
+const SIMILAR = 1.2;
+
 export function explainedPeriod(
   { fromMs, toMs, stretch, filter, during, before, events, isWhole }: PeriodFacts,
   timeZone: string,
@@ -115,7 +118,8 @@ function steadyText(latency: PeriodExplanation["latency"], { before, during }: F
   if (latency === "rose")
     return `P95 rose from ${durationText(usual)} to ${durationText(p95)}, by a few slow requests`;
   if (latency === "fell") return `P95 fell from ${durationText(usual)} to ${durationText(p95)}`;
-  return `P95 was ${durationText(p95)}, much as before (${durationText(usual)})`;
+  const isSimilar = Math.max(p95, usual) < SIMILAR * Math.min(p95, usual);
+  return `P95 was ${durationText(p95)} (${isSimilar ? "much as before" : "before"}: ${durationText(usual)})`;
 }
 
 /** The first cause follows the head; the others are a sentence of their own. */

@@ -84,7 +84,7 @@ test("a period that is as usual has no cause", () => {
   for (let seed = 1; seed <= SEEDS; seed++) {
     const { latency, causes, text } = periodExplanation(plantedRecords("none", seed));
     expect([latency, causes], `seed ${seed}: ${text}`).toEqual(["steady", []]);
-    expect(text).toMatch(/^P95 was 2\.\d s, much as before \(2\.\d s\)\.$/);
+    expect(text).toMatch(/^P95 was 2\.\d s \(much as before: 2\.\d s\)\.$/);
   }
 });
 
@@ -156,6 +156,14 @@ test.each<[name: string, requests: number, text: RegExp]>([
   const explained = periodExplanation(records);
   expect(explained).toMatchObject({ latency: "unknown", causes: [], changed_from: null });
   expect(explained.text).toMatch(text);
+});
+
+test("a P95 that differs a little is not called the same", () => {
+  const records = Array.from({ length: 120 }, (_, n) =>
+    recordOf(PERIOD_FROM + (n - 60) * MINUTE, { latency_ms: n < 60 ? 1_000 : 1_300 }, n),
+  );
+  const { latency, text } = periodExplanation(records);
+  expect([latency, text]).toEqual(["steady", "P95 was 1.3 s (before: 1 s)."]);
 });
 
 test("a P95 that fell has no cause", () => {
