@@ -1,6 +1,7 @@
 /** The colours that this browser has given to models, kept in local storage. */
 import { signal } from "@preact/signals";
 import { MODEL_COLOURS, withColours } from "../shape/model-colour.ts";
+import { untagged } from "../shape/models.ts";
 
 const NAME = "model-colours";
 /** Models come and go: beyond this many, all colours are given again. */
@@ -11,7 +12,7 @@ const colours = signal(stored());
 /** Returns the class of a model's colour. Without a model it is grey. */
 export function modelClass(model: string | null): string {
   if (model === null) return "model-none";
-  const name = model.replace(/:latest$/, "");
+  const name = untagged(model);
   const known = withColours(colours.peek(), [name]);
   if (known !== colours.peek()) {
     colours.value = Object.keys(known).length > KEPT_MAX ? withColours({}, [name]) : known;

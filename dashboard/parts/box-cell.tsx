@@ -3,6 +3,7 @@ import { computed } from "@preact/signals";
 import { live } from "../data/live.ts";
 import { UNKNOWN } from "../shape/format.ts";
 import { Simulated } from "./basics.tsx";
+import { BoxLink } from "./place-links.tsx";
 
 /** Joined to one text, so that rows are drawn again only if a name changes. */
 const simulatedBoxes = computed(() =>
@@ -25,14 +26,21 @@ type Props = {
   simulated?: boolean | null;
   /** In a dense list, a sign stands for the word. */
   isBrief?: boolean;
+  /** Leads to the page of the box. */
+  isLink?: boolean;
 };
 
-export function BoxCell({ box, simulated = null, isBrief = false }: Props) {
-  if (box === null) return UNKNOWN;
+const Mark = ({ box, simulated = null, isBrief = false }: Props & { box: string }) => {
   const isSimulated = simulated ?? simulatedBoxes.value.split("\n").includes(box);
-  return (
+  if (!isSimulated) return null;
+  return isBrief ? <SimulatedSign /> : <Simulated />;
+};
+
+export const BoxCell = ({ box, isLink = false, ...rest }: Props) =>
+  box === null ? (
+    UNKNOWN
+  ) : (
     <>
-      {box} {isSimulated && (isBrief ? <SimulatedSign /> : <Simulated />)}
+      {isLink ? <BoxLink box={box} /> : box} <Mark box={box} {...rest} />
     </>
   );
-}

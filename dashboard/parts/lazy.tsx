@@ -1,14 +1,20 @@
-/** Loads the code of a page when it is first opened. */
-import type { ComponentType } from "preact";
+/** Loads the code of a page, or of a dialog, when it is first opened. */
+import type { ComponentType, JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { FailureNote, Skeleton } from "./basics.tsx";
 
-export function lazy(load: () => Promise<ComponentType>): ComponentType {
-  return function Lazy() {
-    const [state, setState] = useState<{ Page: ComponentType | null; error: string | null }>({
-      Page: null,
-      error: null,
-    });
+/** @param waiting  shown until the code is there */
+export function lazy<Props extends object>(
+  load: () => Promise<ComponentType<Props>>,
+  waiting: JSX.Element | null = <Skeleton lines={6} tall />,
+): ComponentType<Props> {
+  return function Lazy(props: Props) {
+    const [state, setState] = useState<{ Page: ComponentType<Props> | null; error: string | null }>(
+      {
+        Page: null,
+        error: null,
+      },
+    );
     useEffect(() => {
       load().then(
         (Page) => setState({ Page, error: null }),
@@ -23,6 +29,10 @@ export function lazy(load: () => Promise<ComponentType>): ComponentType {
           retry={() => location.reload()}
         />
       );
-    return state.Page === null ? <Skeleton lines={6} tall /> : <state.Page />;
+    return state.Page === null ? waiting : <state.Page {...props} />;
   };
 }
+
+/** A dialog shows nothing until its code is there. */
+export const lazyDialog = <Props extends object>(load: () => Promise<ComponentType<Props>>) =>
+  lazy(load, null);

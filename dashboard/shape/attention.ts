@@ -14,6 +14,8 @@ import {
   type Sizes,
   temperature,
 } from "./format.ts";
+import { untagged } from "./models.ts";
+import { hashOf } from "./route.ts";
 
 export type ConcernRow = {
   tone: "bad" | "warn" | "note";
@@ -27,20 +29,21 @@ export type ConcernRow = {
 
 type Units = { sizes: Sizes; temperature: "celsius" | "fahrenheit" };
 
-/** Rows in the order of the concerns. Leaves out `no_box`, which has a section of its own. */
+/** Returns whether a concern is a row of lists: all but `no_box`, which has a section of its own. */
+export const hasRow = ({ code }: Concern): boolean => code !== "no_box";
+
+/** Rows in the order of the concerns. */
 export function concernRows(
   concerns: readonly Concern[],
   nowMs: number,
   units: Units,
 ): ConcernRow[] {
   const formats = formatsOf(nowMs, units);
-  return concerns
-    .filter(({ code }) => code !== "no_box")
-    .map((concern) => ({
-      tone: toneOf(concern),
-      ...concernText(concern, formats),
-      href: PAGES[concern.code] ?? SUBJECT_PAGES[concern.subject.kind],
-    }));
+  return concerns.filter(hasRow).map((concern) => ({
+    tone: toneOf(concern),
+    ...concernText(concern, formats),
+    href: PAGES[concern.code] ?? pageOf(concern.subject),
+  }));
 }
 
 /**
@@ -78,13 +81,19 @@ const formatsOf = (nowMs: number, units: Units): ConcernFormats => ({
   at: (iso) => age(nowMs - Date.parse(iso)),
 });
 
-const SUBJECT_PAGES: Record<Concern["subject"]["kind"], string> = {
-  edge: "#/requests",
-  box: "#/system",
-  gpu: "#/system",
-  model: "#/models",
-  external_store: "#/settings",
-};
+function pageOf(subject: Concern["subject"]): string {
+  switch (subject.kind) {
+    case "edge":
+      return hashOf("requests");
+    case "box":
+    case "gpu":
+      return hashOf("box", { box: subject.box });
+    case "model":
+      return hashOf("model", { model: untagged(subject.model) });
+    case "external_store":
+      return hashOf("settings");
+  }
+}
 
 /** Pages of codes that are better explained elsewhere than on their subject's page. */
 const PAGES: Partial<Record<ConcernCode, string>> = {

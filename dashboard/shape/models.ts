@@ -5,6 +5,9 @@ import { duration } from "./format.ts";
 const withTag = (name: string): string =>
   name.slice(name.lastIndexOf("/") + 1).includes(":") ? name : `${name}:latest`;
 
+/** Returns the name as callers write it: without the tag that Ollama assumes. */
+export const untagged = (name: string): string => name.replace(/:latest$/, "");
+
 /** Treats `a` and `a:latest` as the same model. */
 export const isSameModel = (a: string, b: string): boolean => withTag(a) === withTag(b);
 

@@ -1,6 +1,6 @@
 /** The part of the URL after `#`: the page and its query. Pure. */
 
-/** In the order of the navigation. */
+/** In the order of the navigation, which lacks the last two: lists lead to them. */
 export const PAGES = [
   "overview",
   "requests",
@@ -12,6 +12,8 @@ export const PAGES = [
   "connect",
   "keys",
   "settings",
+  "box",
+  "model",
 ] as const;
 export type Page = (typeof PAGES)[number];
 

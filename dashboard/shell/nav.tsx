@@ -5,7 +5,7 @@ import { linkTo } from "../data/scope.ts";
 import { Simulated } from "../parts/basics.tsx";
 import { MoreIcon } from "../parts/icons.tsx";
 import type { Page } from "../shape/route.ts";
-import { ENTRIES, GROUPS, openPages } from "./pages.tsx";
+import { ENTRIES, GROUPS, listedPages } from "./pages.tsx";
 import { ThemeSwitch } from "./theme.tsx";
 
 /** On a phone, beside the menu. */
@@ -14,7 +14,8 @@ const PLACES = 5;
 export function Nav({ page }: { page: Page }) {
   const menu = useRef<HTMLUListElement>(null);
   useEffect(() => menu.current?.hidePopover(), [page]);
-  const pages = openPages();
+  const pages = listedPages();
+  const current = ENTRIES[page].within ?? page;
   const fits = pages.length <= PLACES ? pages.length : PLACES - 1;
   const rest = pages.slice(fits);
   return (
@@ -30,7 +31,11 @@ export function Nav({ page }: { page: Page }) {
               </li>
               {own.map((each) => (
                 <li key={each} class={rest.includes(each) ? "rest" : undefined}>
-                  <PageLink page={each} isCurrent={each === page} digit={pages.indexOf(each) + 1} />
+                  <PageLink
+                    page={each}
+                    isCurrent={each === current}
+                    digit={pages.indexOf(each) + 1}
+                  />
                 </li>
               ))}
             </ul>
@@ -42,7 +47,7 @@ export function Nav({ page }: { page: Page }) {
               <button
                 type="button"
                 popovertarget="more-pages"
-                class={rest.includes(page) ? "current" : undefined}
+                class={rest.includes(current) ? "current" : undefined}
               >
                 <MoreIcon />
                 More
@@ -55,7 +60,7 @@ export function Nav({ page }: { page: Page }) {
         <ul id="more-pages" ref={menu} popover="auto">
           {rest.map((each) => (
             <li key={each}>
-              <PageLink page={each} isCurrent={each === page} />
+              <PageLink page={each} isCurrent={each === current} />
             </li>
           ))}
         </ul>

@@ -4,7 +4,7 @@ import { refreshNow } from "../data/live.ts";
 import { linkTo, switchComparison, togglePause } from "../data/scope.ts";
 import { shareView } from "../data/share.ts";
 import { type ShortcutName, shortcutOf } from "../shape/shortcuts.ts";
-import { openPages } from "./pages.tsx";
+import { listedPages } from "./pages.tsx";
 import { switchTheme } from "./theme.tsx";
 
 type OverlayName = "palette" | "help";
@@ -48,7 +48,7 @@ export function listenToKeys(): () => void {
       ACTIONS[found.name]();
       return;
     }
-    const page = openPages()[(found.digit ?? 0) - 1];
+    const page = listedPages()[(found.digit ?? 0) - 1];
     if (page !== undefined) location.hash = linkTo(page);
   };
   addEventListener("keydown", onKey);

@@ -19,6 +19,8 @@ const USES: Partial<Record<Page, PageScopeUse>> = {
   overview: { narrows: EVERY_PART, time: "preferred", isCompared: true },
   requests: { narrows: EVERY_PART, time: "any", isCompared: false },
   system: { narrows: ["box"], time: null, isCompared: false },
+  box: { narrows: EVERY_PART, time: "preferred", isCompared: true },
+  model: { narrows: EVERY_PART, time: "preferred", isCompared: true },
   alerts: { narrows: ["box"], time: null, isCompared: false },
 };
 

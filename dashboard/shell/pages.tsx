@@ -28,6 +28,8 @@ type Entry = {
   brief?: string;
   /** Null: every key may open it. */
   scope: OwnKey["scopes"][number] | null;
+  /** The page that lists what this one shows in full. It is not in the navigation itself. */
+  within?: Page;
   Icon: ComponentType;
   Page: ComponentType;
 };
@@ -106,7 +108,27 @@ export const ENTRIES: Record<Page, Entry> = {
     Icon: SettingsIcon,
     Page: lazy(async () => (await import("../pages/settings/settings.tsx")).SettingsPage),
   },
+  box: {
+    name: "Box",
+    group: "Watch",
+    within: "boxes",
+    scope: "stats",
+    Icon: BoxesIcon,
+    Page: lazy(async () => (await import("../pages/box/box.tsx")).BoxPage),
+  },
+  model: {
+    name: "Model",
+    group: "Watch",
+    within: "models",
+    scope: "stats",
+    Icon: ModelsIcon,
+    Page: lazy(async () => (await import("../pages/model/model.tsx")).ModelPage),
+  },
 };
+
+/** Returns the pages that the navigation lists. */
+export const listedPages = (): Page[] =>
+  openPages().filter((page) => ENTRIES[page].within === undefined);
 
 /** Returns the pages that the key of this browser may open. */
 export const openPages = (): Page[] =>
@@ -116,6 +138,9 @@ export const openPages = (): Page[] =>
     if (page === "keys" && isOpenEdge()) return false;
     return scope === null || hasScope(scope);
   });
+
+/** Most visits need no sign-in. */
+export const LoginPage = lazy(async () => (await import("./login.tsx")).Login);
 
 /** The dialogs of the frame: most visits open none. */
 export const OverlayPage = lazy(async () => (await import("./palette.tsx")).default);

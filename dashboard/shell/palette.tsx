@@ -8,12 +8,14 @@ import { changeScope, linkTo, scope, switchComparison, togglePause } from "../da
 import { hasScope, isOpenEdge } from "../data/self.ts";
 import { shareView } from "../data/share.ts";
 import { Modal } from "../parts/dialog.tsx";
+import { untagged } from "../shape/models.ts";
 import { commandsFor, type PaletteEntry, requestCommand } from "../shape/palette.ts";
+import { typedSize } from "../shape/room-verdict.ts";
 import { isLive } from "../shape/scope.ts";
 import { SHORTCUTS } from "../shape/shortcuts.ts";
 import { typedTime } from "../shape/typed-time.ts";
 import { openOverlay, overlay, overlayClosed } from "./overlays.ts";
-import { ENTRIES, openPages } from "./pages.tsx";
+import { ENTRIES, listedPages } from "./pages.tsx";
 import { switchTheme } from "./theme.tsx";
 
 type OverlayProps = { onClose: () => void };
@@ -60,6 +62,7 @@ function Palette({ onClose }: OverlayProps) {
   const commands = [
     ...requestCommand(text, (id) => linkTo("requests", {}, { open: id })),
     ...timeCommand(text),
+    ...roomCommand(text),
     ...commandsFor(text, [...pages(), ...views(), ...actions(), ...places(), ...useKeys()]),
   ];
   const index = Math.min(chosen.value, commands.length - 1);
@@ -128,7 +131,7 @@ function Palette({ onClose }: OverlayProps) {
 }
 
 const pages = (): PaletteEntry[] =>
-  openPages().map((page, index) => ({
+  listedPages().map((page, index) => ({
     kind: "Page",
     name: ENTRIES[page].name,
     href: linkTo(page),
@@ -184,6 +187,12 @@ function actions(): PaletteEntry[] {
     },
     {
       kind: "Action",
+      name: "Is there room for a model?",
+      words: "fit size gb vram memory free",
+      href: linkTo("models", {}, { fit: "20 GB" }),
+    },
+    {
+      kind: "Action",
       name: "List the keys of the keyboard",
       words: "help shortcuts",
       shortcut: "?",
@@ -198,20 +207,20 @@ function actions(): PaletteEntry[] {
   ];
 }
 
-/** Boxes and models lead to their requests. */
+/** Boxes and models have a page each. */
 function places(): PaletteEntry[] {
   const { boxes = [], stats } = live.value?.value ?? {};
   const models = new Set([
     ...(stats?.models_in_use ?? []),
-    ...boxes.flatMap(({ loaded }) => loaded.map(({ name }) => name.replace(/:latest$/, ""))),
+    ...boxes.flatMap(({ loaded }) => loaded.map(({ name }) => untagged(name))),
   ]);
   return [
     ...boxes.map(
-      ({ name }): PaletteEntry => ({ kind: "Box", name, href: linkTo("overview", { box: name }) }),
+      ({ name }): PaletteEntry => ({ kind: "Box", name, href: linkTo("box", { box: name }) }),
     ),
     ...Array.from(
       models,
-      (name): PaletteEntry => ({ kind: "Model", name, href: linkTo("requests", { model: name }) }),
+      (name): PaletteEntry => ({ kind: "Model", name, href: linkTo("model", { model: name }) }),
     ),
   ];
 }
@@ -227,6 +236,18 @@ function useKeys(): PaletteEntry[] {
     href: linkTo("requests", { key: id }),
   }));
 }
+
+/** For a typed size, such as "20 GB": the boxes that have room for a model of it. */
+const roomCommand = (text: string): PaletteEntry[] =>
+  /[a-z]/i.test(text) && typedSize(text) !== null
+    ? [
+        {
+          kind: "Action",
+          name: `Is there room for a model of ${text.trim()}?`,
+          href: linkTo("models", {}, { fit: text.trim() }),
+        },
+      ]
+    : [];
 
 function timeCommand(text: string): PaletteEntry[] {
   const time = typedTime(text, Date.now());

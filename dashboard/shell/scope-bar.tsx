@@ -9,6 +9,7 @@ import { useQuery } from "../data/query.ts";
 import { changeScope, scope, togglePause } from "../data/scope.ts";
 import { hasScope, isOpenEdge } from "../data/self.ts";
 import { FilterIcon, PauseIcon, PlayIcon } from "../parts/icons.tsx";
+import { untagged } from "../shape/models.ts";
 import type { Page } from "../shape/route.ts";
 import { isLive } from "../shape/scope.ts";
 import { timeShown, timeText } from "../shape/scope-text.ts";
@@ -85,7 +86,7 @@ function ModelPick() {
   const { boxes = [], stats } = live.value?.value ?? {};
   const names = new Set([
     ...(stats?.models_in_use ?? []),
-    ...boxes.flatMap(({ loaded }) => loaded.map(({ name }) => name.replace(/:latest$/, ""))),
+    ...boxes.flatMap(({ loaded }) => loaded.map(({ name }) => untagged(name))),
   ]);
   return (
     <Pick

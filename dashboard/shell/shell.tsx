@@ -2,15 +2,16 @@
 import { useEffect, useRef } from "preact/hooks";
 import { connection, live } from "../data/live.ts";
 import { place } from "../data/place.ts";
+import { scope } from "../data/scope.ts";
 import { isNarrow } from "../data/screen.ts";
 import { locked } from "../data/session.ts";
+import type { Page as PageId } from "../shape/route.ts";
 import { iconOf, titleOf, troubleOf } from "../shape/trouble.ts";
 import { Banners, isStale } from "./banners.tsx";
 import { Boundary } from "./boundary.tsx";
-import { Login } from "./login.tsx";
 import { Nav } from "./nav.tsx";
 import { listenToKeys, overlay } from "./overlays.ts";
-import { ENTRIES, OverlayPage, openPages } from "./pages.tsx";
+import { ENTRIES, LoginPage, OverlayPage, openPages } from "./pages.tsx";
 import { ScopeBar } from "./scope-bar.tsx";
 import { TopBar } from "./top-bar.tsx";
 
@@ -18,7 +19,8 @@ export function Shell() {
   const pages = openPages();
   const [first = "connect"] = pages;
   const page = pages.includes(place.value.page) ? place.value.page : first;
-  const { name, Page } = ENTRIES[page];
+  const { Page } = ENTRIES[page];
+  const name = nameOf(page);
   const main = useRef<HTMLElement>(null);
   const isFirst = useRef(true);
   useTab(name);
@@ -52,12 +54,19 @@ export function Shell() {
             </Boundary>
           </div>
         ) : (
-          <Login />
+          <LoginPage />
         )}
       </main>
       {overlay.value !== null && <OverlayPage />}
     </div>
   );
+}
+
+/** The page of a box or a model has its name. */
+function nameOf(page: PageId): string {
+  const { box, model } = scope.value;
+  const own = { box, model }[page as "box" | "model"];
+  return own ?? ENTRIES[page].name;
 }
 
 /** Shows in the tab of the browser what the page is and whether something is wrong. */

@@ -19,7 +19,7 @@ test.concurrent("finds a page, a box and a request with the palette, without a m
   expect(await viewer.accessibilityViolations()).toEqual([]);
   await page.keyboard.press("Enter");
   await find.waitFor({ state: "detached" });
-  expect(hash()).toBe("#/?box=borealis");
+  expect(hash()).toBe("#/box?box=borealis");
 
   await page.keyboard.press("/");
   await find.fill(id);

@@ -79,7 +79,7 @@ test("an event of the live stream changes figures, and replaces no part of the p
   await callModel({ model: "llama3.2" });
   await using viewer = await Viewer.open("#/", { refreshSeconds: 1 });
   const { page } = viewer;
-  await page.getByRole("img", { name: /^Latency: / }).waitFor();
+  await page.getByRole("img", { name: /^Requests: / }).waitFor();
   await page.getByText("Live, every 1").waitFor();
   await countChanges(page, "main");
   const shown = page.locator(".total", { hasText: "Total requests" }).locator(".total-value");

@@ -3,6 +3,7 @@
  */
 import type * as z from "zod";
 import { withTag } from "../../protocol/inventory.ts";
+import { LOAD_MS_MIN } from "../../protocol/load-wait.ts";
 import { RequestRecord } from "../../protocol/records.ts";
 import type { Histogram } from "./histogram.ts";
 
@@ -28,8 +29,6 @@ export const Timed = RequestRecord.pick({
 });
 export type Timed = z.infer<typeof Timed>;
 
-/** A shorter load phase is that of a model in memory. An edge of the histogram of loads. */
-export const LOAD_MS_MIN = 750;
 /** The weight of the newest time. */
 const NEWEST = 0.2;
 /**

@@ -12,7 +12,7 @@ export function AlertsPage() {
   return (
     <>
       <NowWrong live={latest.value} />
-      <EventList boxes={latest.value.boxes.map(({ name }) => name)} />
+      <EventList />
       {hasScope("admin") && <Targets />}
     </>
   );

@@ -1,10 +1,10 @@
 /** A table of boxes with how each may connect; on a phone each box is a card. */
 import type { LiveBox } from "../../../protocol/api/live.ts";
 import { preferences } from "../../data/preferences.ts";
-import { Ago, Moment, Pill, Simulated, TableScroll } from "../../parts/basics.tsx";
+import { Ago, Moment, Pill, TableScroll } from "../../parts/basics.tsx";
+import { BoxCell } from "../../parts/box-cell.tsx";
 import { ActionsHead, RowAction } from "../../parts/row-actions.tsx";
 import { bytes, UNKNOWN } from "../../shape/format.ts";
-import { hashOf } from "../../shape/route.ts";
 import { STATE_TONES } from "../overview/fleet.tsx";
 
 type Act = (box: LiveBox) => void;
@@ -44,8 +44,7 @@ function Row({ box, revoke, forget }: { box: LiveBox } & Omit<Props, "boxes">) {
   return (
     <tr>
       <th scope="row">
-        <a href={hashOf("system", { box: box.name })}>{box.name}</a>{" "}
-        {box.simulated && <Simulated />}
+        <BoxCell box={box.name} simulated={box.simulated} isLink />
       </th>
       <td data-name="State">
         <Pill tone={STATE_TONES[box.state]}>{box.state}</Pill>

@@ -1,13 +1,12 @@
 /** The Boxes page: adds a box, shows how each may connect, and takes boxes away. */
 import { useState } from "preact/hooks";
 import type { LiveBox } from "../../../protocol/api/live.ts";
-import { callJson } from "../../data/api.ts";
-import { live, refreshNow } from "../../data/live.ts";
+import { live } from "../../data/live.ts";
 import { place, replaceQuery } from "../../data/place.ts";
 import { hasScope } from "../../data/self.ts";
 import { Empty, Section, Skeleton } from "../../parts/basics.tsx";
-import { Confirm } from "../../parts/dialog.tsx";
 import { ForgetBox } from "../../parts/forget-box.tsx";
+import { RevokeBox } from "../../parts/revoke-box.tsx";
 import { AddBox } from "./add-box.tsx";
 import { BoxTable } from "./box-table.tsx";
 
@@ -44,26 +43,8 @@ export function BoxesPage() {
           />
         )}
       </Section>
-      {asked?.act === "revoke" && (
-        <RevokeDialog box={asked.box.name} onClose={() => setAsked(null)} />
-      )}
+      {asked?.act === "revoke" && <RevokeBox box={asked.box.name} onClose={() => setAsked(null)} />}
       {asked?.act === "forget" && <ForgetBox box={asked.box} onClose={() => setAsked(null)} />}
     </>
   );
 }
-
-type Props = { box: string; onClose: () => void };
-
-const RevokeDialog = ({ box, onClose }: Props) => (
-  <Confirm
-    title={`Revoke ${box}`}
-    text={`Closes the tunnel of ${box} within a second, and ends its open requests. It cannot return unless it joins again. Its history stays.`}
-    action={`Revoke ${box}`}
-    isDangerous
-    onConfirm={async () => {
-      await callJson("POST", "/api/boxes/{name}/revoke", { params: { name: box } });
-      refreshNow();
-    }}
-    onClose={onClose}
-  />
-);

@@ -103,17 +103,19 @@ function Progress({ bench: { box, model, state, percent: done, text } }: { bench
 type Props = {
   models: InstalledModels["models"];
   boxes: readonly LiveBox[];
+  /** The runs that are shown unless a model on a box is chosen. */
+  narrowing?: { box?: string; model?: string };
   isAdmin: boolean;
 };
 
 /** A model on a box, as the value of an option. Names of boxes have no spaces. */
 const placeValue = (box: string, model: string): string => `${box} ${model}`;
 
-export function BenchSection({ models, boxes, isAdmin }: Props) {
+export function BenchSection({ models, boxes, narrowing = {}, isAdmin }: Props) {
   const [chosen, setChosen] = useState("");
   const [reload, setReload] = useState(false);
   const [box = "", model = ""] = chosen.split(" ");
-  const query = chosen === "" ? {} : { box, model };
+  const query = chosen === "" ? narrowing : { box, model };
   const { data, error, refetch } = useQuery("/api/bench", { query }, 30_000);
   const bench = currentBench.value;
   useEffect(() => {

@@ -5,21 +5,17 @@
 import { useState } from "preact/hooks";
 import type { LiveBox } from "../../../protocol/api/live.ts";
 import type { InstalledModels } from "../../../protocol/api/ollama.ts";
-import type { BoxPin } from "../../../protocol/api/pins.ts";
-import type { LoadEvent } from "../../../protocol/api/planning.ts";
 import type { RepositoryModel } from "../../../protocol/api/repository.ts";
-import { call, callJson, errorMessage, read } from "../../data/api.ts";
-import { jsonEvents } from "../../data/events.ts";
+import { callJson } from "../../data/api.ts";
 import { preferences } from "../../data/preferences.ts";
-import { Empty, FailureNote, Pill, Section, TableScroll } from "../../parts/basics.tsx";
+import { Empty, Pill, Section, TableScroll } from "../../parts/basics.tsx";
 import { Confirm } from "../../parts/dialog.tsx";
 import { StarIcon } from "../../parts/icons.tsx";
+import { ModelLink } from "../../parts/place-links.tsx";
 import { ActionsHead } from "../../parts/row-actions.tsx";
-import { loadWarning } from "../../shape/fit.ts";
 import { bytes } from "../../shape/format.ts";
-import { isSameModel } from "../../shape/models.ts";
-import { PinDialog } from "./pin-dialog.tsx";
-import { ModelPlacement } from "./place.tsx";
+import { isSameModel, untagged } from "../../shape/models.ts";
+import { useModelActions } from "./actions.tsx";
 
 type Model = InstalledModels["models"][number];
 
@@ -36,75 +32,12 @@ function deletionText({ name, boxes, size }: Model): string {
   return `Deletes ${name} from ${boxes.join(" and ")}. Restoring it means pulling ${download} again.`;
 }
 
-/** Loads a model. A proxy before the edge would give up on an answer that begins after the load. */
-async function loadModel(model: string, box: string): Promise<void> {
-  const response = await call("POST", "/api/models/load", {
-    body: { model, box },
-    headers: { accept: "text/event-stream" },
-  });
-  let last: LoadEvent | null = null;
-  for await (const event of jsonEvents<LoadEvent>(response)) last = event;
-  if (last?.status === "failed") throw new Error(last.error);
-  if (last?.status !== "loaded") throw new Error("The connection was lost during the load.");
-}
-
-/** An action that others feel. */
-type Asked = { title: string; text: string; action: string; run: () => void };
-
-const pinOn = ({ pins }: LiveBox, model: string): BoxPin | null =>
-  pins.find((pin) => isSameModel(pin.model, model)) ?? null;
-
-function pinIn(boxes: readonly LiveBox[], at: { model: string; box: string }): BoxPin | null {
-  const box = boxes.find(({ name }) => name === at.box);
-  return box === undefined ? null : pinOn(box, at.model);
-}
-
-/** Returns what a load does to others; null if nothing, or if that is not known. */
-async function warningOf(model: string, box: LiveBox): Promise<string | null> {
-  const plan = await read("/api/plan", { query: { model } }).catch(() => null);
-  const place = plan?.boxes.find((each) => each.box === box.name);
-  return place === undefined ? null : loadWarning(place, box, preferences.value.sizes);
-}
-
 export function InstalledSection({ models, repository, boxes, isAdmin, changed }: Props) {
   const [deleting, setDeleting] = useState<Model | null>(null);
-  const [busy, setBusy] = useState<string | null>(null);
-  const [error, setError] = useState<string | null>(null);
-  const [asked, setAsked] = useState<Asked | null>(null);
-  const [pinning, setPinning] = useState<{ model: string; box: string } | null>(null);
+  const { busy, perform, placement, failure, dialogs } = useModelActions(boxes, isAdmin, changed);
   const entryOf = (model: Model) =>
     repository.find(({ model_name }) => isSameModel(model_name, model.name));
 
-  const perform = async (name: string, action: () => Promise<unknown>) => {
-    setBusy(name);
-    setError(null);
-    try {
-      await action();
-      changed();
-    } catch (caught) {
-      setError(errorMessage(caught));
-    }
-    setBusy(null);
-  };
-  const setLoaded = (model: string, box: string, isWanted: boolean) =>
-    perform(`${model} ${box}`, () =>
-      isWanted
-        ? loadModel(model, box)
-        : callJson("POST", "/api/models/unload", { body: { model, box } }),
-    );
-  /** Waits for a confirmation if others feel the effect. */
-  const toggle = async (model: string, box: LiveBox, isLoaded: boolean) => {
-    const pin = pinOn(box, model);
-    const run = () => void setLoaded(model, box.name, !isLoaded);
-    const named = `${isLoaded ? "Unload" : "Load"} ${model} on ${box.name}`;
-    const warning = isLoaded
-      ? pin?.is_due
-        ? `${box.name} keeps it in memory, and loads it again soon. Change that under Kept.`
-        : null
-      : await warningOf(model, box);
-    if (warning === null) run();
-    else setAsked({ title: named, text: warning, action: isLoaded ? "Unload" : "Load", run });
-  };
   const setPreference = (model: Model, body: { is_favorite: boolean } | { is_default: boolean }) =>
     perform(`${model.name} preference`, async () => {
       if (entryOf(model) === undefined)
@@ -134,7 +67,8 @@ export function InstalledSection({ models, repository, boxes, isAdmin, changed }
           </button>
         </td>
         <th scope="row">
-          {model.name} {entry?.is_default && <Pill tone="accent">default</Pill>}
+          <ModelLink model={untagged(model.name)} />{" "}
+          {entry?.is_default && <Pill tone="accent">default</Pill>}
           <span class="below">
             {[family, parameter_size, quantization_level]
               .filter((part) => part !== null)
@@ -143,25 +77,7 @@ export function InstalledSection({ models, repository, boxes, isAdmin, changed }
         </th>
         <td class="number">{bytes(model.size, preferences.value.sizes)}</td>
         <td>
-          <ul class="places">
-            {model.boxes.map((name) => {
-              const box = boxes.find((each) => each.name === name);
-              const loaded = box?.loaded.find((each) => isSameModel(each.name, model.name)) ?? null;
-              return (
-                <ModelPlacement
-                  key={name}
-                  model={model.name}
-                  box={name}
-                  loaded={loaded}
-                  pin={box === undefined ? null : pinOn(box, model.name)}
-                  isDisabled={!mayChange || box === undefined}
-                  isBusy={busy === `${model.name} ${name}`}
-                  toggle={() => box && void toggle(model.name, box, loaded !== null)}
-                  openPin={() => setPinning({ model: model.name, box: name })}
-                />
-              );
-            })}
-          </ul>
+          <ul class="places">{model.boxes.map((name) => placement(model.name, name))}</ul>
         </td>
         <td>
           <div class="row-actions">
@@ -198,7 +114,7 @@ export function InstalledSection({ models, repository, boxes, isAdmin, changed }
         <span class="aside">{models.length === 1 ? "1 model" : `${models.length} models`}</span>
       }
     >
-      {error !== null && <FailureNote title="The action failed." detail={error} />}
+      {failure}
       {models.length === 0 ? (
         <Empty title="No models on any connected box">
           <p>Pull a model below.</p>
@@ -228,17 +144,7 @@ export function InstalledSection({ models, repository, boxes, isAdmin, changed }
           Loading, changing, pulling or deleting models needs a key with the models scope.
         </p>
       )}
-      {asked !== null && (
-        <Confirm {...asked} onConfirm={() => void asked.run()} onClose={() => setAsked(null)} />
-      )}
-      {pinning !== null && (
-        <PinDialog
-          {...pinning}
-          pin={pinIn(boxes, pinning)}
-          changed={changed}
-          onClose={() => setPinning(null)}
-        />
-      )}
+      {dialogs}
       {deleting !== null && (
         <Confirm
           title={`Delete ${deleting.name}`}

@@ -4,10 +4,13 @@ import type { LiveBox } from "../../../protocol/api/live.ts";
 import type { LibraryModel } from "../../../protocol/api/ollama.ts";
 import { useQuery } from "../../data/query.ts";
 import { Empty, FailureNote, Pill, Section, Skeleton, TableScroll } from "../../parts/basics.tsx";
+import { lazyDialog } from "../../parts/lazy.tsx";
 import { ActionsHead } from "../../parts/row-actions.tsx";
 import { UNKNOWN } from "../../shape/format.ts";
 import { currentPull, Progress, runPull } from "./pull.tsx";
-import { PullDialog, type Wanted } from "./pull-dialog.tsx";
+import type { Wanted } from "./pull-dialog.tsx";
+
+const PullDialog = lazyDialog(async () => (await import("./pull-dialog.tsx")).PullDialog);
 
 const TYPING_MS = 250;
 /** Rows shown before "Show all" is pressed. */

@@ -35,6 +35,7 @@ export function ModelsPage() {
           retry={repository.refetch}
         />
       )}
+      <FitSection models={installed.data?.models ?? []} boxes={boxes} />
       {installed.data === null ? (
         installed.error === null && <Skeleton lines={5} tall />
       ) : (
@@ -46,7 +47,6 @@ export function ModelsPage() {
           changed={changed}
         />
       )}
-      {installed.data !== null && <FitSection models={installed.data.models} />}
       <Statistics />
       <BenchSection models={installed.data?.models ?? []} boxes={boxes} isAdmin={mayChange} />
       <LibrarySection boxes={boxes} isAdmin={mayChange} changed={changed} />

@@ -4,6 +4,7 @@ import type { BoxPin } from "../../../protocol/api/pins.ts";
 import { callJson, errorMessage } from "../../data/api.ts";
 import { preferences } from "../../data/preferences.ts";
 import { useQuery } from "../../data/query.ts";
+import { ownZone } from "../../data/zone.ts";
 import { Choice } from "../../parts/basics.tsx";
 import { Hour, TimeZones, ZONES } from "../../parts/hours.tsx";
 import { verdictOf } from "../../shape/fit.ts";
@@ -22,8 +23,6 @@ const MODES: readonly { value: PinForm["mode"]; name: string }[] = [
   { value: "always", name: "Always" },
   { value: "hours", name: "In some hours" },
 ];
-
-export const ownZone = (): string => Intl.DateTimeFormat().resolvedOptions().timeZone;
 
 export function PinDialog({ model, box, pin, changed, onClose }: Props) {
   const dialog = useRef<HTMLDialogElement>(null);

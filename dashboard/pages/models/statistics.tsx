@@ -2,6 +2,7 @@
 import type { ModelStats } from "../../../protocol/api/stats.ts";
 import { useQuery } from "../../data/query.ts";
 import { Ago, Empty, FailureNote, Section, Skeleton, TableScroll } from "../../parts/basics.tsx";
+import { ModelLink } from "../../parts/place-links.tsx";
 import {
   compact,
   count,
@@ -51,7 +52,9 @@ export function Statistics() {
             <tbody>
               {data.models.map((model) => (
                 <tr key={model.name}>
-                  <th scope="row">{model.name}</th>
+                  <th scope="row">
+                    <ModelLink model={model.name} />
+                  </th>
                   <td class="number">{count(model.total_requests)}</td>
                   <td class="number">
                     {compact(model.total_tokens)} / {compact(model.total_prompt_tokens)}

@@ -4,7 +4,6 @@ import type { Activity, ActivityGroup } from "../../../protocol/api/activity.ts"
 import type { LiveBox } from "../../../protocol/api/live.ts";
 import type { GpuHistory } from "../../../protocol/api/system.ts";
 import type { Concern } from "../../../protocol/concern.ts";
-import { modelClass } from "../../data/model-colour.ts";
 import { preferences } from "../../data/preferences.ts";
 import { useQuery } from "../../data/query.ts";
 import { linkTo } from "../../data/scope.ts";
@@ -12,9 +11,8 @@ import { Ago, Pill, Simulated, type Tone } from "../../parts/basics.tsx";
 import { Sparkline } from "../../parts/plot.tsx";
 import { gpuConcern } from "../../shape/attention.ts";
 import { pathOfLine } from "../../shape/drawing.ts";
-import { gpuCourse, memoryParts, wattsOf, workMarks } from "../../shape/fleet-row.ts";
+import { gpuCourse, wattsOf, workMarks } from "../../shape/fleet-row.ts";
 import {
-  bytes,
   count,
   duration,
   money,
@@ -23,7 +21,7 @@ import {
   tokenRate,
   watts,
 } from "../../shape/format.ts";
-import { roomText } from "../../shape/room.ts";
+import { Memory } from "./memory.tsx";
 
 export const STATE_TONES: Record<LiveBox["state"], Tone> = {
   up: "good",
@@ -75,7 +73,7 @@ function BoxRow({ box, concerns, history, group, currency }: RowProps) {
     <li class={`box ${state}`}>
       <div class="box-name">
         <h2>
-          <a href={linkTo("requests", { box: name })}>{name}</a>
+          <a href={linkTo("box", { box: name })}>{name}</a>
           {simulated && <Simulated />}
           {state !== "up" && <Pill tone={STATE_TONES[state]}>{state}</Pill>}
           {state === "up" && box.ollama_reachable === false && (
@@ -130,41 +128,6 @@ function GpuCourse({ box, history }: { box: string; history: GpuHistory | null }
     <div class="box-course">
       <Sparkline path={pathOfLine(course)} buckets={course.length} tone="one" />
       <span class="quiet">GPU {percent(latest)}</span>
-    </div>
-  );
-}
-
-function Memory({ box }: { box: LiveBox }) {
-  const { sizes } = preferences.value;
-  const memory = memoryParts(box);
-  if (memory === null)
-    return (
-      <p class="box-memory quiet">
-        {box.loaded.length === 0
-          ? "No models loaded"
-          : box.loaded.map(({ name }) => name).join(", ")}
-      </p>
-    );
-  const spilled = box.loaded.filter(({ gpu_share }) => gpu_share !== null && gpu_share < 1);
-  return (
-    <div class="box-memory">
-      <ul class="memory-bar" aria-label="Loaded models">
-        {memory.parts.map(({ model, part }) => (
-          <li
-            key={model}
-            class={modelClass(model)}
-            style={{ width: `${100 * Math.min(1, part)}%` }}
-            title={`${model ?? "In use by something else"}, ${percent(part)} of the memory`}
-          >
-            <span>{model ?? ""}</span>
-          </li>
-        ))}
-      </ul>
-      <span class="quiet">
-        {bytes(memory.usedBytes, sizes)} of {bytes(memory.totalBytes, sizes)}
-        {spilled.length > 0 && `; ${spilled.map(({ name }) => name).join(", ")} partly on the CPU`}
-        {`. ${roomText(box, sizes) ?? "Room unknown"}`}
-      </span>
     </div>
   );
 }

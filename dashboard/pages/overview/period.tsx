@@ -4,7 +4,7 @@ import { useMemo } from "preact/hooks";
 import type { Activity, ActivitySplit } from "../../../protocol/api/activity.ts";
 import { DAY_MS } from "../../../protocol/day.ts";
 import { minuteMs } from "../../data/clock.ts";
-import { place } from "../../data/place.ts";
+import { place, replaceQuery } from "../../data/place.ts";
 import { preferences } from "../../data/preferences.ts";
 import { type QueryState, useQuery } from "../../data/query.ts";
 import { changeScope, linkTo, scope } from "../../data/scope.ts";
@@ -12,9 +12,17 @@ import { activityQuery, queryBefore } from "../../shape/activity.ts";
 import { everyMsOf, secondsOfRange } from "../../shape/history.ts";
 import { brushed, isLive, type PageScope } from "../../shape/scope.ts";
 
-/** The parts that the requests over time are divided into. */
+/** The parts into which requests over time are divided unless others are chosen. */
+const usualSplit = (): ActivitySplit => (place.value.page === "model" ? "box" : "model");
+
 export const chosenSplit = (): ActivitySplit =>
-  (["model", "box", "key"] as const).find((each) => each === place.value.query.split) ?? "model";
+  (["model", "box", "key"] as const).find((each) => each === place.value.query.split) ??
+  usualSplit();
+
+export function chooseSplit(split: ActivitySplit): void {
+  const { page, query } = place.peek();
+  replaceQuery(page, { ...query, split: split === usualSplit() ? "" : split });
+}
 
 /** The rows of boxes need their part, whatever is chosen. */
 const splits = (): string => [...new Set([chosenSplit(), "box"])].join(",");

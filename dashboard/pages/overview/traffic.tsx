@@ -4,7 +4,6 @@ import { useMemo } from "preact/hooks";
 import type { Activity, ActivityGroup, ActivitySplit } from "../../../protocol/api/activity.ts";
 import type { Events } from "../../../protocol/api/events.ts";
 import { groupClass } from "../../data/model-colour.ts";
-import { place, replaceQuery } from "../../data/place.ts";
 import { changeScope, scope } from "../../data/scope.ts";
 import { Choice } from "../../parts/basics.tsx";
 import { Plot } from "../../parts/plot.tsx";
@@ -13,7 +12,7 @@ import { timeLabels } from "../../shape/axis.ts";
 import { groupAt, HEIGHT, partsOf, pathOfLine, stackOf } from "../../shape/drawing.ts";
 import { compact, count } from "../../shape/format.ts";
 import { EventPins } from "./event-pins.tsx";
-import { bucketLink, chosenSplit, selectBuckets, startOf } from "./period.tsx";
+import { bucketLink, chooseSplit, chosenSplit, selectBuckets, startOf } from "./period.tsx";
 
 type Props = {
   activity: Activity;
@@ -61,17 +60,7 @@ export function Traffic({ activity, before, events }: Props) {
             ? `per ${stepName(activity.step_seconds)}`
             : `${momentOf(activity, index ?? 0)}: ${count(shown.requests)}, ${count(shown.errors)} failed${beforeText(earlier[index ?? 0])}`}
         </span>
-        <Choice
-          label="Requests by"
-          options={SPLITS}
-          chosen={split}
-          choose={(value) =>
-            replaceQuery("overview", {
-              ...place.value.query,
-              split: value === "model" ? "" : value,
-            })
-          }
-        />
+        <Choice label="Requests by" options={SPLITS} chosen={split} choose={chooseSplit} />
         <span class="legend">
           {groups.map((group) => (
             <LegendEntry

@@ -4,6 +4,7 @@ import { minuteMs } from "../../data/clock.ts";
 import { preferences } from "../../data/preferences.ts";
 import { useQuery } from "../../data/query.ts";
 import { linkTo, scope } from "../../data/scope.ts";
+import { ownZone } from "../../data/zone.ts";
 import { activityQuery } from "../../shape/activity.ts";
 import { secondsOfRange } from "../../shape/history.ts";
 import { brushed, isLive, periodOf } from "../../shape/scope.ts";
@@ -17,10 +18,9 @@ export function Why() {
   const usual = secondsOfRange(preferences.value.range);
   const { fromMs, untilMs } = periodOf(scope.value, minuteMs.value, usual);
   const isFollowing = isLive(scope.value);
-  const { timeZone } = Intl.DateTimeFormat().resolvedOptions();
   const { data } = useQuery(
     "/api/stats/explanation",
-    { query: { ...activityQuery(scope.value, usual), time_zone: timeZone } },
+    { query: { ...activityQuery(scope.value, usual), time_zone: ownZone() } },
     isFollowing ? EVERY_MS : null,
     untilMs - fromMs <= EXPLAINED_MS,
   );

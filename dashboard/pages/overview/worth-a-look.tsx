@@ -1,11 +1,12 @@
 /** Requests worth a look: the newest that failed, then the slowest, of the period. */
 import type { LogEntry } from "../../../protocol/api/logs.ts";
 import { minuteMs } from "../../data/clock.ts";
-import { modelClass } from "../../data/model-colour.ts";
 import { preferences } from "../../data/preferences.ts";
 import { useQuery } from "../../data/query.ts";
 import { linkTo, scope } from "../../data/scope.ts";
 import { Moment, Section, TableScroll } from "../../parts/basics.tsx";
+import { BoxCell } from "../../parts/box-cell.tsx";
+import { ModelLink } from "../../parts/place-links.tsx";
 import { count, duration, energy, UNKNOWN } from "../../shape/format.ts";
 import { secondsOfRange } from "../../shape/history.ts";
 import { isLive, periodOf } from "../../shape/scope.ts";
@@ -80,9 +81,11 @@ function Row({ entry, longest }: { entry: LogEntry; longest: number }) {
         </a>
       </td>
       <td class="strong">
-        <i class={`dot ${modelClass(model)}`} /> {model ?? <span class="mono">{endpoint}</span>}
+        {model === null ? <span class="mono">{endpoint}</span> : <ModelLink model={model} />}
       </td>
-      <td>{box ?? UNKNOWN}</td>
+      <td>
+        <BoxCell box={box} simulated={entry.simulated} isBrief isLink />
+      </td>
       <td>{key_name ?? key_id ?? UNKNOWN}</td>
       <td class="number">{duration(entry.ttft_ms)}</td>
       <td>

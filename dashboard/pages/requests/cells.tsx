@@ -1,6 +1,7 @@
 /** The cell of each column of the request list. */
 import type { ComponentChildren } from "preact";
 import type { LogEntry } from "../../../protocol/api/logs.ts";
+import { modelClass } from "../../data/model-colour.ts";
 import { Moment } from "../../parts/basics.tsx";
 import { BoxCell } from "../../parts/box-cell.tsx";
 import { count, duration, energy, money, short, UNKNOWN } from "../../shape/format.ts";
@@ -15,7 +16,11 @@ export const CELLS: Record<ColumnName, (shown: Shown) => ComponentChildren> = {
   time: ({ entry }) => <Moment iso={entry.timestamp} />,
   model: ({ entry }) => (
     <>
-      <i class={`status ${entry.status}`} role="img" aria-label={statusText(entry)} />{" "}
+      <i
+        class={`status ${entry.status} ${modelClass(entry.model)}`}
+        role="img"
+        aria-label={statusText(entry)}
+      />{" "}
       {entry.model ?? <span class="quiet mono">{entry.endpoint}</span>}
       {entry.status === "error" && <span class="bad-text status-text"> {entry.http_status}</span>}
     </>

@@ -1,6 +1,7 @@
 /** The filters beside the list: each value with the number of requests that it would find. */
 import { useRef, useState } from "preact/hooks";
 import type { Facet, LogFacets } from "../../../protocol/api/log-facets.ts";
+import { modelClass } from "../../data/model-colour.ts";
 import {
   FACET_NAMES,
   FACET_TITLES,
@@ -97,7 +98,7 @@ function FacetList({ facet, counted, chosen, choose }: ListProps) {
           title={name}
           onClick={() => choose(value)}
         >
-          <i />
+          <i class={facet === "model" ? modelClass(value) : undefined} />
           <span class="facet-name">{name}</span>
           <span class="facet-count">{compact(requests)}</span>
         </button>

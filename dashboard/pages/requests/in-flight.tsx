@@ -1,6 +1,7 @@
 /** The requests in flight, oldest first, so that a stuck one is at the top. */
 import type { InFlight } from "../../../protocol/api/live.ts";
 import { nowMs } from "../../data/clock.ts";
+import { modelClass } from "../../data/model-colour.ts";
 import { BoxCell } from "../../parts/box-cell.tsx";
 import { count, elapsed, tokenRate, UNKNOWN } from "../../shape/format.ts";
 import { hashOf } from "../../shape/route.ts";
@@ -50,7 +51,9 @@ export function InFlightList({ requests, opened, open }: Props) {
                 open(request.request_id);
               }}
             >
-              <i class={request.is_queued ? "status waiting" : "status running"} />
+              <i
+                class={request.is_queued ? "status waiting" : `status ${modelClass(request.model)}`}
+              />
               <b>{request.model ?? request.endpoint}</b>
             </a>
             <span class="quiet">

@@ -12,7 +12,9 @@ import { live } from "../../data/live.ts";
 import { useQuery } from "../../data/query.ts";
 import { hasScope } from "../../data/self.ts";
 import { CopyButton, Empty, FailureNote, Skeleton } from "../../parts/basics.tsx";
+import { BoxCell } from "../../parts/box-cell.tsx";
 import { CloseIcon } from "../../parts/icons.tsx";
+import { ModelLink } from "../../parts/place-links.tsx";
 import { curlOf, holdsPrompt } from "../../shape/curl.ts";
 import { elapsed } from "../../shape/format.ts";
 import { statusText } from "../../shape/request-figures.ts";
@@ -59,7 +61,7 @@ export function Side({ id, open, neighbours }: Props) {
           {entry !== null && (
             <i class={`status ${entry.status}`} role="img" aria-label={statusText(entry)} />
           )}
-          {about === null ? "Request" : titleOf(about)}
+          {about === null ? "Request" : <Title about={about} />}
         </h2>
         <button type="button" class="small" disabled={newer === null} onClick={() => open(newer)}>
           ↑<span class="sr-only">Newer request</span>
@@ -95,8 +97,17 @@ export function Side({ id, open, neighbours }: Props) {
   );
 }
 
-const titleOf = ({ model, endpoint, box }: LogEntry | InFlight): string =>
-  `${model ?? endpoint}${box === null ? "" : ` on ${box}`}`;
+const Title = ({ about: { model, endpoint, box } }: { about: LogEntry | InFlight }) => (
+  <>
+    {model === null ? endpoint : <ModelLink model={model} />}
+    {box !== null && (
+      <>
+        {" "}
+        on <BoxCell box={box} isBrief isLink />
+      </>
+    )}
+  </>
+);
 
 const Flying = ({ request }: { request: InFlight }) => (
   <>

@@ -30,31 +30,31 @@ const ROWS: [concern: Concern, expected: string][] = [
       since: "2026-11-24T11:58:00.000Z",
       params: {},
     },
-    "bad Box atlas has been down for 2 min -> #/system",
+    "bad Box atlas has been down for 2 min -> #/box?box=atlas",
   ],
   [
     { ...critical, code: "box_down", subject: BOX, params: {} },
-    "bad Box atlas is down -> #/system",
+    "bad Box atlas is down -> #/box?box=atlas",
   ],
   [
     { ...warning, code: "box_draining", subject: BOX, params: { in_flight: null } },
-    "warn Box atlas accepts no new requests and is finishing its requests -> #/system",
+    "warn Box atlas accepts no new requests and is finishing its requests -> #/box?box=atlas",
   ],
   [
     { ...critical, code: "ollama_unreachable", subject: BOX, params: { error: null } },
-    "bad Box atlas cannot reach its Ollama: unknown error -> #/system",
+    "bad Box atlas cannot reach its Ollama: unknown error -> #/box?box=atlas",
   ],
   [
     { ...warning, code: "records_unsent", subject: BOX, params: { records: 1_200 } },
-    "warn Box atlas has 1,200 unsent records -> #/system",
+    "warn Box atlas has 1,200 unsent records -> #/box?box=atlas",
   ],
   [
     { ...warning, code: "disk_filling", subject: BOX, params: { used_percent: 92 } },
-    "warn Box atlas has a disk that is 92 % full -> #/system",
+    "warn Box atlas has a disk that is 92 % full -> #/box?box=atlas",
   ],
   [
     { ...warning, code: "clock_skew", subject: BOX, params: { skew_ms: -90_000 } },
-    "warn Box atlas has a clock that is 1 min 30 s behind: turn on time synchronization -> #/system",
+    "warn Box atlas has a clock that is 1 min 30 s behind: turn on time synchronization -> #/box?box=atlas",
   ],
   [
     {
@@ -63,7 +63,7 @@ const ROWS: [concern: Concern, expected: string][] = [
       subject: { kind: "gpu", box: "atlas", index: 1 },
       params: { reasons: ["hw_slowdown", "sw_thermal_slowdown"] },
     },
-    "warn GPU 1 of atlas is throttled: hw slowdown, sw thermal slowdown -> #/system",
+    "warn GPU 1 of atlas is throttled: hw slowdown, sw thermal slowdown -> #/box?box=atlas",
   ],
   [
     {
@@ -72,7 +72,7 @@ const ROWS: [concern: Concern, expected: string][] = [
       subject: { kind: "model", box: "atlas", model: "big" },
       params: { cpu_share: 0.25, cpu_bytes: 2 * 1_024 ** 3 },
     },
-    "warn big on atlas runs 25 % on the CPU: the GPU is 2 GiB short. Shorten its context, or use a smaller quantization -> #/models",
+    "warn big on atlas runs 25 % on the CPU: the GPU is 2 GiB short. Shorten its context, or use a smaller quantization -> #/model?model=big",
   ],
   [
     {
@@ -140,8 +140,8 @@ test("shows a temperature in the viewer's unit", () => {
     subject: { kind: "gpu", box: "atlas", index: 0 },
     params: { temperature_c: 86 },
   };
-  expect(rowOf(hot)).toBe("warn GPU 0 of atlas is at 86 °C -> #/system");
-  expect(rowOf(hot, "fahrenheit")).toBe("warn GPU 0 of atlas is at 187 °F -> #/system");
+  expect(rowOf(hot)).toBe("warn GPU 0 of atlas is at 86 °C -> #/box?box=atlas");
+  expect(rowOf(hot, "fahrenheit")).toBe("warn GPU 0 of atlas is at 187 °F -> #/box?box=atlas");
 });
 
 test("leaves out an edge without boxes, which has a section of its own", () => {

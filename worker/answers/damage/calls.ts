@@ -1,8 +1,8 @@
 /** The figures of finished calls from which hidden damage shows. Pure. */
 import type * as z from "zod";
 import { withTag } from "../../../protocol/inventory.ts";
+import { LOAD_MS_MIN } from "../../../protocol/load-wait.ts";
 import { RequestRecord } from "../../../protocol/records.ts";
-import { LOAD_MS_MIN } from "../../counting/model-times.ts";
 
 /** The fields of a record that are read. None of them is a text of a caller. */
 export const CallFields = RequestRecord.pick({
