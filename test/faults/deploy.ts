@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ROOT } from "../../local/edge.ts";
 import { Health } from "../../protocol/api/fleet.ts";
+import { VERSION } from "../../worker/version.ts";
 import { summaryOf } from "./accounts.ts";
 import type { Chain } from "./chain.ts";
 import { type Finding, measured, promise, spreadOf } from "./figures.ts";
@@ -124,7 +125,8 @@ async function versionAt(chain: Chain): Promise<string> {
 /** Returns the bundle with another version in it. */
 function versionOf(stage: Stage, version: number): string {
   const code = readFileSync(stage.script, "utf8");
-  const named = code.replace(/VERSION = "\d+\.\d+\.\d+"/, `VERSION = "0.0.${version}"`);
+  // The bundle is minified, so its names are not those of the source.
+  const named = code.replace(`"${VERSION}"`, `"0.0.${version}"`);
   if (named === code) throw new Error("the bundle contains no version");
   const file = join(stage.folder, `version-${version}.js`);
   writeFileSync(file, named);
