@@ -20,8 +20,10 @@ import { measureFirstByte } from "./first-byte.ts";
 import { measureIdleAgent } from "./idle-agent.ts";
 import { machine, watchOthers } from "./machine.ts";
 import { measureMessages } from "./messages.ts";
+import { measureMoved } from "./moved.ts";
 import { measureOpenStreams } from "./open-streams.ts";
 import { measurePeers } from "./peers/beside.ts";
+import { measureReads } from "./reads.ts";
 import { detailsOf, jsonOf, noiseOf, tableOf } from "./report.ts";
 import { measureSides } from "./sides.ts";
 import { measureSizes } from "./sizes.ts";
@@ -47,6 +49,9 @@ const KNOWN = [
   "P18",
   "P19",
   "P20",
+  "P21",
+  "P22",
+  "P23",
 ];
 
 /** The figures, and the table of the peers if they were measured. */
@@ -110,6 +115,8 @@ async function measure(stage: Stage, wanted: ReadonlySet<string>): Promise<Measu
   if (isWanted("P13")) add(await measureBodies());
   if (isWanted("P15")) add(await measureBodyMemory(stage));
   if (isWanted("P16")) add(await measureIdleAgent(stage));
+  if (isWanted("P21", "P22")) add(await measureReads(stage));
+  if (isWanted("P23")) add(await measureMoved(stage));
   if (isWanted("P10")) add(await measureOpenStreams(stage));
   figures.sort((a, b) => Number.parseFloat(a.id.slice(1)) - Number.parseFloat(b.id.slice(1)));
   return { figures: [...figures, ...countedCosts(), ...measureSizes(stage.worker)], peers };
@@ -125,7 +132,7 @@ async function main(): Promise<void> {
     process.once(signal, () => void stage[Symbol.asyncDispose]().then(() => process.exit(130)));
   }
   const startMs = performance.now();
-  console.log("Measuring for about five minutes …");
+  console.log("Measuring for about nine minutes …");
   try {
     await stage.open();
     const othersShare = watchOthers(stage.children);

@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ROOT } from "../../local/edge.ts";
 import { Front } from "../../local/front.ts";
+import { Boxes } from "../../protocol/api/fleet.ts";
 import { CurrentStats } from "../../protocol/api/stats.ts";
 import { freePort } from "../support/stack.ts";
 import { type Child, Children } from "./children.ts";
@@ -36,8 +37,16 @@ export class Stage implements AsyncDisposable {
   /** @throws if something does not start */
   async open(): Promise<void> {
     this.#bundle = await bundleProduct(this.children, this.folder);
-    this.upstreamPort = await this.#startNode("upstream").request<number>(null, START_MS);
+    this.upstreamPort = await this.startUpstream();
     this.#client = this.#startNode("load");
+  }
+
+  /**
+   * Starts a stand-in Ollama. Returns its port.
+   * @param failing  the part of its chats that it answers with an error
+   */
+  startUpstream(failing = 0): Promise<number> {
+    return this.#startNode("upstream", String(failing)).request<number>(null, START_MS);
   }
 
   /** The file of the bundled Worker. */
@@ -114,22 +123,9 @@ export class Stage implements AsyncDisposable {
       variables: settings.edge ?? { AUTH_MODE: "open" },
       ...(front === null ? {} : { socket }),
     });
-    const env = {
-      EDGE_URL: `http://127.0.0.1:${dialled ?? port}`,
+    const agent = this.#startAgent(`${name}-agent`, dialled ?? port, {
       ...(dialled === null ? { EDGE_SOCKET: socket } : {}),
-      BOX_NAME: "bench",
-      OLLAMA_HOST: `http://127.0.0.1:${this.upstreamPort}`,
-      // The upstream serves all requests at once.
-      OLLAMA_NUM_PARALLEL: "10000",
-      STATE_DIR: join(this.folder, `${name}-agent`),
-      NVIDIA_SMI: "/nonexistent",
-      LOG_FORMAT: "json",
       ...settings.agent,
-    };
-    const agent = this.children.start({
-      name: `${name}-agent`,
-      args: [join(ROOT, "agent/main.ts")],
-      env,
     });
     const chain = new Chain(front?.port ?? port, "/ollama/api/chat", workerd, agent, front);
     this.#chains.push(chain);
@@ -137,6 +133,23 @@ export class Stage implements AsyncDisposable {
       async () => (await fetch(`http://127.0.0.1:${port}/readyz`)).ok,
       `${name} is ready`,
     );
+    return chain;
+  }
+
+  /**
+   * Starts the product with two boxes that have the same model, before a stand-in Ollama that fails this part of
+   * its chats. A call that failed on one box moves to the other.
+   */
+  async startPair(name: string, failing: number): Promise<Chain> {
+    const settings = { OLLAMA_HOST: `http://127.0.0.1:${await this.startUpstream(failing)}` };
+    const chain = await this.startChain(name, undefined, settings);
+    const twin = { ...settings, BOX_NAME: "twin", STATE_DIR: join(this.folder, `${name}-twin`) };
+    this.#startAgent(`${name}-twin`, chain.port, twin);
+    const url = `http://127.0.0.1:${chain.port}/api/boxes`;
+    const boxes = async () => Boxes.parse(await (await fetch(url)).json()).boxes;
+    const isUp = async () =>
+      (await boxes()).filter((box) => box.state === "up" && box.models.length > 0).length === 2;
+    await until(isUp, "both boxes report their models");
     return chain;
   }
 
@@ -165,6 +178,21 @@ export class Stage implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.children[Symbol.asyncDispose]();
     rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  #startAgent(name: string, port: number, settings: Record<string, string>): Child {
+    const env = {
+      EDGE_URL: `http://127.0.0.1:${port}`,
+      BOX_NAME: "bench",
+      OLLAMA_HOST: `http://127.0.0.1:${this.upstreamPort}`,
+      // The upstream serves all requests at once.
+      OLLAMA_NUM_PARALLEL: "10000",
+      STATE_DIR: join(this.folder, name),
+      NVIDIA_SMI: "/nonexistent",
+      LOG_FORMAT: "json",
+      ...settings,
+    };
+    return this.children.start({ name, args: [join(ROOT, "agent/main.ts")], env });
   }
 
   #startNode(name: string, ...args: string[]): Child {

@@ -31,6 +31,8 @@ const STREAM_HEADS: Record<ChatApi, string> = {
 };
 
 const BLOBS = "/api/blobs/";
+/** The part of the chats that get an error. */
+const FAILING = Number(process.argv[2] ?? 0);
 
 const FACTS = standInFacts(MODEL, "0.0.0-bench");
 
@@ -90,6 +92,8 @@ function serve(socket: Socket): void {
     if (fact !== undefined) return socket.write(answerOf(JSON.stringify(fact)));
     if (path !== "/api/chat" && path !== OPENAI_PATH)
       return socket.write(answerOf(`{"error":"the stand-in has no ${path}"}`, "404 Not Found"));
+    if (Math.random() < FAILING)
+      return socket.write(answerOf('{"error":"made to fail"}', "500 Internal Server Error"));
     const [plan, api] = [planOf(body), apiOf(path)];
     return plan.stream ? stream(socket, plan, api) : socket.write(wholeOf(plan.tokens, api));
   };

@@ -4,20 +4,10 @@
  */
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import { WebSocket } from "ws";
-import {
-  decodeFrames,
-  encodeFrames,
-  FrameType,
-  parsePayload,
-  tunnelFrame,
-} from "../../protocol/frames.ts";
-import { SUBPROTOCOL } from "../../protocol/limits.ts";
-import { Recorded } from "../../protocol/messages.ts";
 import type { RequestRecord } from "../../protocol/records.ts";
-import { helloOf, idOf, recordOf } from "../support/records.ts";
+import { RecordSender } from "../support/record-sender.ts";
+import { idOf, recordOf } from "../support/records.ts";
 import { summaryOf } from "./accounts.ts";
-import type { Chain } from "./chain.ts";
 import { type Finding, promise } from "./figures.ts";
 import { between, type Random, type Setting } from "./suite.ts";
 import { until } from "./waiting.ts";
@@ -57,7 +47,10 @@ async function replayed(
   let [sent, killed] = [0, 0];
   const perLife = Math.max(1, Math.ceil(batches / Math.max(1, kills)));
   while (waiting.size > 0) {
-    const replayer = await Replayer.connect(chain, agentId, (position) => waiting.delete(position));
+    const { port } = chain;
+    const replayer = await RecordSender.connect({ port, box: "replayer", agentId }, (position) =>
+      waiting.delete(position),
+    );
     // Batches of this life, each sent up to three times and shuffled. The Worker dies somewhere
     // between the first and the last answer.
     const some = [...waiting.keys()]
@@ -93,52 +86,6 @@ async function replayed(
     `${rows.length} records, expected ${expected}`,
     problems,
   );
-}
-
-/** An agent that only sends records. */
-class Replayer {
-  readonly #socket: WebSocket;
-
-  private constructor(socket: WebSocket) {
-    this.#socket = socket;
-  }
-
-  static async connect(
-    chain: Chain,
-    agentId: string,
-    onRecorded: (position: number) => void,
-  ): Promise<Replayer> {
-    const socket = new WebSocket(
-      `ws://127.0.0.1:${chain.port}/agent/connect?box=replayer`,
-      SUBPROTOCOL,
-    );
-    let isWelcome = false;
-    socket.on("error", () => {}); // the Worker was killed
-    socket.on("open", () =>
-      socket.send(
-        encodeFrames([tunnelFrame(FrameType.hello, helloOf("replayer", { agent_id: agentId }))]),
-      ),
-    );
-    socket.on("message", (data, isBinary) => {
-      if (!isBinary) return;
-      for (const frame of decodeFrames(data as Buffer)) {
-        if (frame.type === FrameType.welcome) isWelcome = true;
-        if (frame.type === FrameType.recorded)
-          onRecorded(parsePayload(Recorded, frame.payload).position);
-      }
-    });
-    await until(() => isWelcome, "the replayer is accepted");
-    return new Replayer(socket);
-  }
-
-  send(position: number, records: readonly RequestRecord[]): void {
-    if (records.length > 0)
-      this.#socket.send(encodeFrames([tunnelFrame(FrameType.records, { position, records })]));
-  }
-
-  close(): void {
-    this.#socket.terminate();
-  }
 }
 
 function shuffled<T>(values: readonly T[], random: Random): T[] {
