@@ -289,6 +289,7 @@ export class Agent {
   #tick(nowMs: number): void {
     this.#streams.tick();
     this.#energy.tick(nowMs);
+    this.#readings.sendChangedMemory();
     this.#delivery.recordWaits();
     this.#readings.sendChangedLoad();
   }

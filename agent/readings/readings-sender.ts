@@ -11,14 +11,21 @@ import {
   READINGS_WATCHED_MS,
   WATCHED_FOR_MS,
 } from "../../protocol/limits.ts";
+import type { GpuSample } from "../../protocol/records.ts";
 import { Repeater } from "../clock/repeater.ts";
 import { after } from "../clock/timers.ts";
 import type { GpuSource } from "./gpu-source.ts";
 import type { InventoryPoller } from "./inventory.ts";
 import type { SystemSampler } from "./system-sampler.ts";
 
+/** Models take more of the memory of a box's GPUs than this. */
+export const MEMORY_NEWS_MB = 256;
+
+/** The memory of a GPU that shows a desktop changes all the time. */
+export const MEMORY_EVERY_MS = 30_000;
+
 export type ReadingsSenderShell = {
-  gpu: Pick<GpuSource, "take">;
+  gpu: Pick<GpuSource, "take" | "latest">;
   inventory: Pick<InventoryPoller, "latest" | "hasPolled">;
   system: Pick<SystemSampler, "take">;
   counts(): Pick<
@@ -45,6 +52,10 @@ export class ReadingsSender {
   #watchedUntilMs = 0;
   #sentLoad = "";
   #sentMs = Number.NEGATIVE_INFINITY;
+  /** MiB that the GPUs used in the readings sent last, and a second ago; null if unknown. */
+  #sentMb: number | null = null;
+  #seenMb: number | null = null;
+  #memorySentMs = Number.NEGATIVE_INFINITY;
 
   constructor(shell: ReadingsSenderShell) {
     this.#shell = shell;
@@ -75,6 +86,21 @@ export class ReadingsSender {
     if (this.#isWatched ? loadOf(counts) !== this.#sentLoad : this.#isNewQueue(counts)) this.send();
   }
 
+  /**
+   * Called every second: sends readings once the memory of the GPUs has changed and settled. Ollama lists
+   * a model while it loads, so the readings sent for it show the memory of another moment, and the box
+   * would seem to have room for minutes.
+   */
+  sendChangedMemory(): void {
+    const usedMb = usedMbOf(this.#shell.gpu.latest());
+    const isSettled = differenceOf(usedMb, this.#seenMb) < MEMORY_NEWS_MB;
+    this.#seenMb = usedMb;
+    if (!isSettled || differenceOf(usedMb, this.#sentMb) < MEMORY_NEWS_MB) return;
+    if (performance.now() - this.#memorySentMs < MEMORY_EVERY_MS) return;
+    this.#memorySentMs = performance.now();
+    this.send();
+  }
+
   /** Sends readings now if the tunnel is up, and schedules the next ones. */
   send(): void {
     this.#repeater.now();
@@ -93,6 +119,8 @@ export class ReadingsSender {
       ...this.#shell.counts(),
     };
     this.#shell.send(tunnelFrame(FrameType.readings, readings));
+    // Not every reading is sent: the newest of these may be older than the newest of all.
+    this.#sentMb = usedMbOf(readings.gpu.samples) ?? this.#sentMb;
     this.#sentLoad = loadOf(readings);
     this.#sentMs = performance.now();
     if (this.#isWatched) return READINGS_WATCHED_MS;
@@ -117,3 +145,18 @@ export class ReadingsSender {
 
 const loadOf = ({ in_flight, queued }: Pick<Readings, "in_flight" | "queued">): string =>
   `${in_flight} ${queued}`;
+
+/** Returns the memory in use on all GPUs by the newest sample of each, MiB; null if a part is unknown. */
+function usedMbOf(samples: readonly GpuSample[]): number | null {
+  const parts = [
+    ...new Map(samples.map((sample) => [sample.index, sample.memory_used_mb])).values(),
+  ];
+  const known = parts.filter((part) => part !== null);
+  return known.length === 0 || known.length < parts.length
+    ? null
+    : known.reduce((sum, part) => sum + part, 0);
+}
+
+/** Returns 0 if one of them is unknown: then there is nothing to compare. */
+const differenceOf = (a: number | null, b: number | null): number =>
+  a === null || b === null ? 0 : Math.abs(a - b);

@@ -53,7 +53,9 @@ function placeOn(
     const fit = fits(bytes, space);
     return fit === false && predicted?.method === "at_most" ? null : fit;
   };
-  const available = free === null ? null : free + (loaded?.size_vram_bytes ?? 0);
+  // The GPUs may have been read before the model was in memory, and Ollama estimates what it takes.
+  const most = total ?? Number.POSITIVE_INFINITY;
+  const available = free === null ? null : Math.min(most, free + (loaded?.size_vram_bytes ?? 0));
   return {
     box: box.name,
     state: box.state,

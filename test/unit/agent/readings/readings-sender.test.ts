@@ -1,5 +1,9 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { ReadingsSender } from "../../../../agent/readings/readings-sender.ts";
+import {
+  MEMORY_EVERY_MS,
+  MEMORY_NEWS_MB,
+  ReadingsSender,
+} from "../../../../agent/readings/readings-sender.ts";
 import { parsePayload } from "../../../../protocol/frames.ts";
 import { type OpenRequest, Readings } from "../../../../protocol/inventory.ts";
 import {
@@ -9,6 +13,7 @@ import {
   READINGS_WATCHED_MS,
   WATCHED_FOR_MS,
 } from "../../../../protocol/limits.ts";
+import { gpuOf } from "../../../support/records.ts";
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
@@ -84,6 +89,36 @@ test("sends readings more often while requests wait and nobody is watching", () 
   expect(sent).toHaveLength(4);
 });
 
+test("sends readings again when a load has filled the memory of a GPU, and not for every change", () => {
+  const gpu = { usedMb: 500 as number | null };
+  const { sender, sent } = newSender([], true, gpu);
+  const second = (usedMb: number | null) => {
+    gpu.usedMb = usedMb;
+    vi.advanceTimersByTime(1_000);
+    sender.sendChangedMemory();
+  };
+  sender.up();
+  second(500);
+  second(500 + MEMORY_NEWS_MB - 1);
+  // Ollama lists a model that it loads, and the memory grows until it is loaded.
+  sender.send();
+  second(2_000);
+  second(4_000);
+  expect(sent).toHaveLength(2);
+  second(7_000);
+  second(7_000);
+  expect(sent).toHaveLength(3);
+  second(7_000);
+  second(null);
+  second(7_000);
+  expect(sent).toHaveLength(3);
+  // The next one waits.
+  for (let ms = 0; ms < MEMORY_EVERY_MS - 5_000; ms += 1_000) second(500);
+  expect(sent).toHaveLength(3);
+  for (let ms = 0; ms < 5_000; ms += 1_000) second(500);
+  expect(sent).toHaveLength(4);
+});
+
 test("restarts the idle interval after a change of the inventory", () => {
   const { sender, sent } = newSender();
   sender.up();
@@ -110,7 +145,11 @@ test("lists the oldest open requests while somebody is watching, and none otherw
   );
 });
 
-function newSender(requests: OpenRequest[] = [], hasPolled = true) {
+function newSender(
+  requests: OpenRequest[] = [],
+  hasPolled = true,
+  gpu: { usedMb: number | null } | null = null,
+) {
   const sent: Readings[] = [];
   const poller = { latest: () => inventory, hasPolled };
   const inventory = {
@@ -121,13 +160,15 @@ function newSender(requests: OpenRequest[] = [], hasPolled = true) {
     models: [],
     loaded: [],
   };
+  const samples = () => (gpu === null ? [] : [gpuOf("box", 0, { memory_used_mb: gpu.usedMb })]);
   const sender = new ReadingsSender({
     gpu: {
+      latest: samples,
       take: () => ({
         available: false,
         error: null,
         driver_version: null,
-        samples: [],
+        samples: samples(),
         history: null,
         failed: false,
         lost: [],

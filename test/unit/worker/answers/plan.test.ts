@@ -101,6 +101,11 @@ test("counts the memory of the model itself as free where it is loaded", () => {
   });
 });
 
+test("offers no more memory than the GPUs have, if they were read before the model was loaded", () => {
+  const [box] = plan([boxOf("a", { total: 8_192, used: 0 }, { loaded: true })], null)?.boxes ?? [];
+  expect(box).toMatchObject({ vram_free_bytes: 8_192 * MIB, fits: true });
+});
+
 test("leaves unknown what nobody has measured, and what a bound does not decide", () => {
   const boxes = [boxOf("a", { total: 4_096, used: 0 })];
   expect(plan(boxes, 8_192)?.boxes[0]).toMatchObject({ predicted_bytes: null, fits: null });
