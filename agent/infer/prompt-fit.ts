@@ -88,7 +88,10 @@ export class PromptFit {
     if (context === null || read === null || read === 0) return null;
     if (read >= context) return true;
     const tokens = this.#tokensMin(sent);
-    return tokens !== null && tokens > context && read < READ_PART * tokens;
+    if (tokens !== null && tokens > context && read < READ_PART * tokens) return true;
+    const usual = this.#tokensUsual(sent);
+    // A text of the usual kind does not fit, and no text has so few tokens as were read.
+    return usual !== null && usual > context && read * CHARS_PER_TOKEN_MAX < (sent.chars ?? 0);
   }
 
   #learn({ model, chars }: SentPrompt, read: number | null): void {
@@ -107,12 +110,20 @@ export class PromptFit {
 
   #tokensMin({ model, chars }: SentPrompt): number | null {
     if (chars === null) return null;
+    const most = this.#learnedMost(model);
+    return chars / Math.min(CHARS_PER_TOKEN_MAX, MORE * (most ?? CHARS_PER_TOKEN_MAX));
+  }
+
+  /** Returns the fewest tokens of a text like those before; null if too few were read. */
+  #tokensUsual({ model, chars }: SentPrompt): number | null {
+    const most = this.#learnedMost(model);
+    return chars === null || most === null ? null : chars / most;
+  }
+
+  /** Returns the most characters a token that a text had; null if too few were read. */
+  #learnedMost(model: string): number | null {
     const learned = this.#learned.get(model) ?? [];
-    const most =
-      learned.length < LEARNED_MIN
-        ? CHARS_PER_TOKEN_MAX
-        : Math.min(CHARS_PER_TOKEN_MAX, MORE * Math.max(...learned));
-    return chars / most;
+    return learned.length < LEARNED_MIN ? null : Math.max(...learned);
   }
 }
 

@@ -72,6 +72,32 @@ test("the texts that a model has read make the estimate closer", () => {
   expect(fit.isTooLong(sent(4 * 1.25 * CONTEXT + 60))).toBe(true);
 });
 
+/** From Ollama 0.24 on a GPU: chats of 8 % more tokens than the context, without their first message. */
+const BARELY: [chars: number, read: number, context: number][] = [
+  [24_005, 3_336, 4_096],
+  [23_848, 3_331, 4_096],
+  [5_875, 852, 1_024],
+];
+
+test.each(BARELY)(
+  "a chat of %d characters that lost its first message, of which %d tokens were read",
+  (chars, read, context) => {
+    for (const [ofChars, tokens] of [
+      [16_342, 3_007],
+      [6_486, 1_204],
+      [1_610, 300],
+      [16_315, 3_042],
+      [6_456, 1_240],
+    ] as const)
+      fit.finished(sent(ofChars), tokens);
+    expect(fit.finished(sent(chars, context), read)).toMatchObject({ prompt_truncated: true });
+    // Prose after code fits with as many characters.
+    expect(fit.finished(sent(chars, context), Math.ceil(chars / 6))).toMatchObject({
+      prompt_truncated: false,
+    });
+  },
+);
+
 test("truncated prompts teach nothing", () => {
   for (let each = 0; each < 5; each++) fit.finished(sent(40_000), CONTEXT);
   expect(fit.isTooLong(sent(6 * CONTEXT))).toBe(false);
