@@ -25,7 +25,9 @@ export type PowerStreamTiming = {
   startMs: number;
   /** A process that printed rows and is stopped, or hangs in the driver, is replaced after this. */
   silenceMs: number;
-  /** Wait before a process that ended is replaced. Doubles with each failure. */
+  /** A process that printed rows for this long is replaced at once when it ends. */
+  steadyMs: number;
+  /** Wait before another one that ended is replaced. Doubles with each failure. */
   retryMs: number;
 };
 
@@ -33,6 +35,7 @@ const STREAM_TIMING: PowerStreamTiming = {
   lingerMs: LINGER_MS,
   startMs: 15_000,
   silenceMs: 2_000,
+  steadyMs: 1_000,
   retryMs: 1_000,
 };
 
@@ -82,7 +85,7 @@ export class PowerStream {
     if (this.#run !== null || this.#columns === null) return;
     const columns = this.#columns;
     let watchdog = setTimeout(() => run.kill(), this.#timing.startMs).unref();
-    let hasRow = false;
+    let firstRowMs: number | null = null;
     const run = runTool(
       this.#options.program,
       [
@@ -94,13 +97,12 @@ export class PowerStream {
       (line) => {
         const row = instantPowerIn(line, columns, this.#options.fields);
         if (row === null) return false;
-        if (hasRow) watchdog.refresh();
+        if (firstRowMs !== null) watchdog.refresh();
         else {
-          hasRow = true;
+          firstRowMs = performance.now();
           clearTimeout(watchdog);
           watchdog = setTimeout(() => run.kill(), this.#timing.silenceMs).unref();
         }
-        this.#failures = 0;
         if (this.#rows.push(row) === 1) queueMicrotask(() => this.#passOn());
         return true;
       },
@@ -110,7 +112,11 @@ export class PowerStream {
       clearTimeout(watchdog);
       this.#run = null;
       if (!this.#isNeeded) return;
-      const waitMs = Math.min(RETRY_MS_MAX, this.#timing.retryMs * 2 ** this.#failures++);
+      const { steadyMs, retryMs } = this.#timing;
+      // A gap of more than 300 ms costs open requests their energy.
+      const isSteady = firstRowMs !== null && performance.now() - firstRowMs >= steadyMs;
+      if (isSteady) this.#failures = 0;
+      const waitMs = isSteady ? 0 : Math.min(RETRY_MS_MAX, retryMs * 2 ** this.#failures++);
       this.#timer = setTimeout(() => this.#start(), waitMs).unref();
     });
   }

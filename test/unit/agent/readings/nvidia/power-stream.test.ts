@@ -92,6 +92,28 @@ test.each(["SIGKILL", "SIGSTOP"] as const)("replaces its process after a %s", as
   expect(isAlive(first?.pid)).toBe(false);
 });
 
+test("replaces a process that printed rows at once: a second without power costs requests their energy", async () => {
+  const { stream, smi, readings } = streamOf([ROWS], { steadyMs: 200, retryMs: 3_600_000 });
+  stream.need(true);
+  await waitFor(() => expect(readings.length).toBeGreaterThan(0));
+  const firstMs = performance.now();
+  await waitFor(() => expect(performance.now() - firstMs).toBeGreaterThan(200));
+  process.kill(smi.runs()[0]?.pid ?? 0, "SIGKILL");
+  await waitFor(() => expect(smi.runs()).toHaveLength(2));
+});
+
+test("waits before it replaces a process that ends after its first rows", async () => {
+  const { stream, smi } = streamOf([{ ...ROWS, rounds: 1, ending: "exit", code: 1 }], {
+    steadyMs: 3_600_000,
+    retryMs: 400,
+  });
+  const startMs = performance.now();
+  stream.need(true);
+  await waitFor(() => expect(smi.runs()).toHaveLength(3));
+  // 400 ms after the first, and 800 after the second.
+  expect(performance.now() - startMs).toBeGreaterThan(1_200);
+});
+
 test("dates rows that waited for this process back to when they were written", async () => {
   const { stream, readings } = streamOf([ROWS]);
   stream.need(true);
