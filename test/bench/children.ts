@@ -144,16 +144,9 @@ export class Child {
     return this.cpuMs() + (this.pid === undefined ? 0 : sum(this.pid));
   }
 
-  /**
-   * The same to a microsecond, for figures that ticks of 10 ms are too coarse for. Without threads
-   * that have ended.
-   */
+  /** The same to a microsecond, for figures that ticks of 10 ms are too coarse for. */
   preciseCpuMs(): number {
-    const tasks = `/proc/${this.pid}/task`;
-    return readdirSync(tasks).reduce((sum, task) => {
-      const [ns] = readFileSync(`${tasks}/${task}/schedstat`, "utf8").split(" ");
-      return sum + Number(ns) / 1e6;
-    }, 0);
+    return this.pid === undefined ? 0 : preciseCpuMsOf(this.pid);
   }
 
   get hasEnded(): boolean {
@@ -224,4 +217,13 @@ function statOf(pid: number | undefined): { pid: number; parent: number; cpuMs: 
   } catch {
     return null;
   }
+}
+
+/** Returns the CPU time of a process, to a microsecond. Without threads that have ended. */
+export function preciseCpuMsOf(pid: number): number {
+  const tasks = `/proc/${pid}/task`;
+  return readdirSync(tasks).reduce((sum, task) => {
+    const [ns] = readFileSync(`${tasks}/${task}/schedstat`, "utf8").split(" ");
+    return sum + Number(ns) / 1e6;
+  }, 0);
 }
