@@ -8,6 +8,7 @@
 import type { RequestRecord } from "./records.ts";
 
 export const NOT_STORED = "The message is not stored because LOG_CONTENT is off.";
+export const NOT_KEPT = "The message is not kept any longer.";
 export const NOT_SHOWN = "The message is shown only to keys with the scope text.";
 
 /** The fields of a record that may quote a caller or a model. */

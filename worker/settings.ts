@@ -22,6 +22,7 @@ import {
   type IdentitySettings,
   identitySettings,
 } from "./identity/settings.ts";
+import { checkRetention, RETENTION_VARIABLES, type Retention, retentionOf } from "./retention.ts";
 
 export type Settings = {
   authMode: "keys" | "open";
@@ -37,6 +38,7 @@ export type Settings = {
   corsOrigins: ReadonlySet<string>;
   logContent: "on" | "off";
   enableInstrumentation: boolean;
+  retention: Retention;
   stores: StoreSettings;
   /** Null if people do not sign in with an identity provider. */
   identity: IdentitySettings | null;
@@ -118,6 +120,7 @@ export const WorkerVariables = z
       .enum(["true", "false"], { error: 'must be "true" or "false"' })
       .default("true")
       .describe("`false`: calls are served but not recorded"),
+    ...RETENTION_VARIABLES,
     ...IDENTITY_VARIABLES,
     ...STORE_VARIABLES,
   })
@@ -126,6 +129,7 @@ export const WorkerVariables = z
     error: "must be set because AUTH_MODE is keys: run `wrangler secret put ADMIN_KEY`",
   })
   .superRefine(checkKeysDiffer)
+  .superRefine(checkRetention)
   .superRefine(checkIdentity)
   .superRefine(checkTogether);
 
@@ -180,6 +184,7 @@ export function settingsOf(bindings: Readonly<Record<string, unknown>>): Setting
     corsOrigins: env.CORS_ORIGINS,
     logContent: env.LOG_CONTENT,
     enableInstrumentation: env.ENABLE_INSTRUMENTATION === "true",
+    retention: retentionOf(env),
     stores: storeSettings(env),
     identity: identitySettings(env),
   };

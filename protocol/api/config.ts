@@ -35,6 +35,10 @@ export const Config = z
       minutes_days: Count,
       hours_days: Count,
       samples_hours: Count,
+      texts_hours: Count.describe("prompts and answers of the logs"),
+      events_days: Count.nullable().describe("null: until there are events_max newer ones"),
+      events_max: Count,
+      audit_days: Count,
     }),
     version: z.string(),
     changed_at: Time.nullable().describe(

@@ -3,11 +3,14 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { DAY_MS } from "../../protocol/day.ts";
 import type { RequestRecord } from "../../protocol/records.ts";
+import { idFloor } from "../../protocol/uuid-time.ts";
 import { Erasure } from "../../worker/aggregator/erasure.ts";
 import { Forgotten } from "../../worker/aggregator/forgotten.ts";
-import { LEDGER_MS, Ledger } from "../../worker/aggregator/ledger.ts";
+import { Ledger } from "../../worker/aggregator/ledger.ts";
 import { migrate } from "../../worker/aggregator/schema.ts";
+import { RETENTION } from "../../worker/retention.ts";
 import { recordOf } from "../support/records.ts";
 import { occurrencesIn, storageIn } from "./object-files.ts";
 
@@ -51,11 +54,13 @@ async function withLedger(
   const storage = storageIn(folder);
   try {
     migrate(storage, 0);
-    const ledger = new Ledger(storage.sql, new Forgotten(storage.sql), () => Promise.resolve());
+    const kept = { ...RETENTION, textsMs: DAY_MS };
+    const pause = () => Promise.resolve();
+    const ledger = new Ledger(storage.sql, new Forgotten(storage.sql), pause, kept);
     let isOff = false;
     const erasure = new Erasure(storage, ledger, () => isOff);
     for (const record of [
-      ...recordsOf(OLD, 400, NOW - 2 * LEDGER_MS),
+      ...recordsOf(OLD, 400, NOW - 2 * RETENTION.logsMs),
       ...recordsOf(NEW, 400, NOW - 1_000),
     ])
       storage.transactionSync(() => add(ledger, record));
@@ -83,6 +88,29 @@ test("an expired text is in no file, while newer ones stay", () =>
     await erasure.run();
     expect([found(OLD), found(NEW) > 0, erasure.isDue]).toEqual([0, true, false]);
     expect((await ledger.page({ limit: 1_000 })).total).toBe(400);
+  }));
+
+test("a text whose own retention is over is in no file, while its record and newer texts stay", () =>
+  withLedger(async ({ storage, ledger, erasure, found }) => {
+    while (storage.transactionSync(() => ledger.texts.eraseSlice(NOW, null)));
+    await erasure.run();
+    expect([found(OLD), found(NEW) > 0]).toEqual([0, true]);
+    const { logs, total } = await ledger.page({ limit: 1_000 });
+    const withText = logs.filter(({ prompt, response }) => prompt !== null || response !== null);
+    expect([total, withText.length]).toEqual([800, 400]);
+    expect(logs.filter(({ error_message }) => error_message?.includes("not kept"))).not.toEqual([]);
+    // A page with both loses only the old texts: NEW began a second ago.
+    expect(ledger.texts.dueMs(NOW)).toBe(NOW - 1_000 + DAY_MS);
+    expect(storage.transactionSync(() => ledger.texts.eraseSlice(NOW, null))).toBe(false);
+    while (storage.transactionSync(() => ledger.texts.eraseSlice(NOW + 2 * DAY_MS, null)));
+    expect(ledger.texts.dueMs(NOW + 2 * DAY_MS)).toBe(null);
+  }));
+
+test("a text that a store has not received stays", () =>
+  withLedger(async ({ storage, ledger, found }) => {
+    const held = idFloor(NOW - 3 * RETENTION.logsMs);
+    expect(storage.transactionSync(() => ledger.texts.eraseSlice(NOW, held))).toBe(false);
+    expect(found(OLD)).toBeGreaterThan(0);
   }));
 
 test("after a clear no text is in any file", () =>

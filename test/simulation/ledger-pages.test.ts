@@ -5,8 +5,9 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import type { RequestRecord } from "../../protocol/records.ts";
 import { Forgotten } from "../../worker/aggregator/forgotten.ts";
-import { LEDGER_MS, Ledger } from "../../worker/aggregator/ledger.ts";
+import { Ledger } from "../../worker/aggregator/ledger.ts";
 import { migrate } from "../../worker/aggregator/schema.ts";
+import { RETENTION } from "../../worker/retention.ts";
 import { recordOf } from "../support/records.ts";
 import { seeded } from "../support/seeded.ts";
 import { storageIn } from "./object-files.ts";
@@ -45,7 +46,7 @@ test.each([1, 2, 3])("holds what a map holds after 150 changes, seed %i", (seed)
       const act = random();
       if (act < 0.7) {
         const isLate = random() < 0.1;
-        const startedMs = NOW - LEDGER_MS - 1_000 + step * 10 - (isLate ? 3_600_000 : 0);
+        const startedMs = NOW - RETENTION.logsMs - 1_000 + step * 10 - (isLate ? 3_600_000 : 0);
         const kind = pick([{}, {}, REFUSED, CUT]);
         const batch = Array.from({ length: 1 + Math.floor(random() * 9) }, (_, n) =>
           recordOf(
@@ -71,7 +72,7 @@ test.each([1, 2, 3])("holds what a map holds after 150 changes, seed %i", (seed)
         const isOfRefused = random() < 0.5;
         const count = isOfRefused
           ? ledger.forgetRefusedSlice(excess, null)
-          : ledger.forgetSlice(NOW - LEDGER_MS, excess, null);
+          : ledger.forgetSlice(NOW - RETENTION.logsMs, excess, null);
         const left = new Set(ledger.ids());
         for (const [id, record] of kept)
           if (!left.has(id)) {

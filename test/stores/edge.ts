@@ -8,6 +8,7 @@ import { AuditLog } from "../../worker/aggregator/audit-log.ts";
 import { CellStore } from "../../worker/aggregator/cells.ts";
 import { EnergyHours } from "../../worker/aggregator/energy-hours.ts";
 import { Epochs } from "../../worker/aggregator/epochs.ts";
+import { EventStore } from "../../worker/aggregator/events.ts";
 import { Forgotten } from "../../worker/aggregator/forgotten.ts";
 import { keepHouse } from "../../worker/aggregator/housekeeping.ts";
 import { Intake } from "../../worker/aggregator/intake.ts";
@@ -32,6 +33,7 @@ export class Edge {
   readonly ledger: Ledger;
   readonly cells: CellStore;
   readonly keyHours: KeyHours;
+  readonly events: EventStore;
   readonly samples: SampleStore;
   readonly energyHours: EnergyHours;
   readonly outbox: Outbox;
@@ -50,6 +52,7 @@ export class Edge {
     this.cells = new CellStore(sql);
     this.keyHours = new KeyHours(sql, nowMs);
     this.samples = new SampleStore(sql);
+    this.events = new EventStore(sql);
     this.energyHours = new EnergyHours(sql, () => "EUR");
     this.audit = new AuditLog(
       sql,

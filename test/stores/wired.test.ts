@@ -7,9 +7,10 @@ import { Logs } from "../../protocol/api/logs.ts";
 import { History } from "../../protocol/api/stats.ts";
 import { GpuHistory, SystemHistory } from "../../protocol/api/system.ts";
 import { Forgotten } from "../../worker/aggregator/forgotten.ts";
-import { LEDGER_MS, Ledger } from "../../worker/aggregator/ledger.ts";
+import { Ledger } from "../../worker/aggregator/ledger.ts";
 import { aggregatorOf } from "../../worker/aggregator/stub.ts";
 import { HELD_MS } from "../../worker/export/held-requests.ts";
+import { RETENTION } from "../../worker/retention.ts";
 import { settingsOf } from "../../worker/settings.ts";
 import { gpuOf, helloOf, readingsOf, recordOf, systemOf } from "../support/records.ts";
 import { askIn, faults, storesIn } from "./fresh-stores.ts";
@@ -53,7 +54,7 @@ beforeAll(async () => {
   await flushed();
   await runInDurableObject(aggregator(), (_, { storage }) =>
     new Ledger(storage.sql, new Forgotten(storage.sql)).forgetSlice(
-      NOW - 10 * DAY_MS + LEDGER_MS,
+      NOW - 10 * DAY_MS + RETENTION.logsMs,
       0,
       null,
     ),

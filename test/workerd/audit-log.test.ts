@@ -5,9 +5,9 @@ import { newRequestId } from "../../protocol/request-id.ts";
 import {
   AUDIT_ACCESS_MAX,
   AUDIT_CHANGES_MAX,
-  AUDIT_KEPT_DAYS,
   AuditLog,
 } from "../../worker/aggregator/audit-log.ts";
+import { RETENTION } from "../../worker/retention.ts";
 import { freshAggregator } from "./fresh-aggregator.ts";
 
 const DAY_MS = 86_400_000;
@@ -75,7 +75,7 @@ test("refusals push out no change, and the log is bounded by number and age", as
         .exec("SELECT is_change, count(*) AS n FROM audit GROUP BY is_change ORDER BY is_change")
         .toArray()
         .map(({ n }) => n);
-    rows(1, 10, nowMs - (AUDIT_KEPT_DAYS + 1) * DAY_MS);
+    rows(1, 10, nowMs - RETENTION.auditMs - DAY_MS);
     rows(1, AUDIT_CHANGES_MAX, nowMs - 10 * DAY_MS);
     rows(0, AUDIT_ACCESS_MAX + 500, nowMs - DAY_MS);
     log.deleteOld(nowMs, null);

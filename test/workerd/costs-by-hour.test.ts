@@ -8,6 +8,7 @@ import type { Aggregator } from "../../worker/aggregator/aggregator.ts";
 import { AuditLog } from "../../worker/aggregator/audit-log.ts";
 import { CellStore } from "../../worker/aggregator/cells.ts";
 import { EnergyHours } from "../../worker/aggregator/energy-hours.ts";
+import { EventStore } from "../../worker/aggregator/events.ts";
 import { Forgotten } from "../../worker/aggregator/forgotten.ts";
 import { keepHouse } from "../../worker/aggregator/housekeeping.ts";
 import { KeyHours } from "../../worker/aggregator/key-hours.ts";
@@ -211,6 +212,7 @@ test("requests keep their costs for 13 months, when their cells are gone", async
         samples,
         outbox: new Outbox(storage.sql, { ledger, samples, energy: energyHours, audit }),
         audit,
+        events: new EventStore(storage.sql),
         moves: new Moves(storage.sql),
       };
       keepHouse(storage, stores, Date.now() + days * DAY_MS);

@@ -4,8 +4,9 @@ import { expect, test } from "vitest";
 import { Logs } from "../../protocol/api/logs.ts";
 import type { RequestRecord } from "../../protocol/records.ts";
 import type { Aggregator } from "../../worker/aggregator/aggregator.ts";
-import { LEDGER_MS, LEDGER_ROWS_MAX, REFUSED_ROWS_MAX } from "../../worker/aggregator/ledger.ts";
+import { LEDGER_ROWS_MAX, REFUSED_ROWS_MAX } from "../../worker/aggregator/ledger.ts";
 import { MIGRATIONS } from "../../worker/aggregator/schema.ts";
+import { RETENTION } from "../../worker/retention.ts";
 import { idOf, recordOf } from "../support/records.ts";
 import { historyOf, logsQuery, sum } from "./aggregator-queries.ts";
 import { freshAggregator } from "./fresh-aggregator.ts";
@@ -137,7 +138,7 @@ test("deletes old rows at the alarm, and keeps every count", async () => {
   ).toBe(1_101);
   // The next alarm is due when the last row expires.
   const next = await runInDurableObject(aggregator, (_, { storage }) => storage.getAlarm());
-  expect(Math.abs((next ?? 0) - (now + LEDGER_MS - 6 * DAY_MS))).toBeLessThan(60_000);
+  expect(Math.abs((next ?? 0) - (now + RETENTION.logsMs - 6 * DAY_MS))).toBeLessThan(60_000);
 });
 
 test("counts a record once even if its row was deleted long ago", async () => {

@@ -41,6 +41,26 @@ test.each([
     /METRICS_EXPORT_INTERVAL must be a whole number of seconds from 1/,
   ],
   [
+    "a retention of 0",
+    { RETENTION_LOGS_DAYS: "0" },
+    /RETENTION_LOGS_DAYS must be a whole number of days from 1 to 90/,
+  ],
+  [
+    "a retention that is no number",
+    { RETENTION_SAMPLES_HOURS: "1 day" },
+    /RETENTION_SAMPLES_HOURS must be a whole number of hours from 1 to 168/,
+  ],
+  [
+    "an audit log of a day",
+    { RETENTION_AUDIT_DAYS: "1" },
+    /RETENTION_AUDIT_DAYS must be a whole number of days from 30 to 3650/,
+  ],
+  [
+    "texts that outlive their records",
+    { RETENTION_TEXTS_HOURS: "25", RETENTION_LOGS_DAYS: "1" },
+    /RETENTION_TEXTS_HOURS must not exceed RETENTION_LOGS_DAYS, which is 1/,
+  ],
+  [
     "headers of a collector that are not a list",
     { OTEL_EXPORTER_OTLP_HEADERS: CALLER },
     /OTEL_EXPORTER_OTLP_HEADERS must be a list of name=value/,

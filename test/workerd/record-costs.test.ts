@@ -8,8 +8,9 @@ import { afterAll, beforeAll, test, vi } from "vitest";
 import type { KeyLimits } from "../../protocol/api/key-limits.ts";
 import { newRequestId } from "../../protocol/request-id.ts";
 import { Aggregator } from "../../worker/aggregator/aggregator.ts";
-import { LEDGER_MS } from "../../worker/aggregator/ledger.ts";
+import type { Bindings } from "../../worker/env.ts";
 import { CLICKHOUSE_TABLES } from "../../worker/export/clickhouse/schema.ts";
+import { RETENTION } from "../../worker/retention.ts";
 import { scaled, type Units } from "../support/cost/bill.ts";
 import { callUse, limitsOf } from "../support/key-limits.ts";
 import { recordOf } from "../support/records.ts";
@@ -67,10 +68,10 @@ async function storeCost(callers: number): Promise<Units> {
 }
 
 /** Returns the units of deleting a request when its time is over: its row, and its part of the counters. */
-function deletionCost(): Promise<Units> {
+function deletionCost(settings: Partial<Bindings> = {}): Promise<Units> {
   const stub = env.AGGREGATOR.getByName(`cost-${crypto.randomUUID()}`);
   return runInDurableObject(stub, async (_, state) => {
-    const object = new Aggregator(state, env);
+    const object = new Aggregator(state, { ...env, ...settings });
     const alarmed = { storage: state.storage, alarm: () => object.alarm() };
     const one = async () => {
       await meter.pass(STREAM_MS, alarmed);
@@ -79,7 +80,7 @@ function deletionCost(): Promise<Units> {
     await settle(meter, alarmed, one);
     object.dataSummary(); // stores the counters, so that the next hour of them begins now
     for (let each = 0; each < HOURS_ROUNDS; each++) await one();
-    const units = await meter.of(() => meter.pass(LEDGER_MS + 2 * DAY_MS, alarmed));
+    const units = await meter.of(() => meter.pass(RETENTION.logsMs + 2 * DAY_MS, alarmed));
     return scaled(units, 1 / HOURS_ROUNDS);
   });
 }
@@ -99,8 +100,12 @@ test("counting by key costs what the page states", async () => {
   expectMillionStated(meter, "their counts by key, 1 at once", units);
 });
 
-test("a deletion costs what the page states", async () =>
-  expectMillionStated(meter, "their deletion a week later, 1 at once", await deletionCost()));
+test.each([
+  ["their deletion a week later, 1 at once", {}],
+  ["their deletion, the texts after a day, 1 at once", { RETENTION_TEXTS_HOURS: "24" }],
+])("%s: costs what the page states", async (name, settings) =>
+  expectMillionStated(meter, name, await deletionCost(settings)),
+);
 
 /** Counts a call of a key with limits, as its Box and the Aggregator do. */
 async function limitedCost(limits: KeyLimits, isSettled: boolean): Promise<Units> {

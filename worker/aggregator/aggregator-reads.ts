@@ -47,7 +47,7 @@ export class AggregatorReads extends DurableObject<Bindings> {
     const nowMs = Date.now();
     this.stores = openStores(ctx.storage, settingsOf(env), nowMs);
     this.#views = new KeyViews(this.stores);
-    this.wakes = new Wakes(ctx, this.stores, settingsOf(env).stores.exportIntervalMs);
+    this.wakes = new Wakes(ctx, this.stores, settingsOf(env));
     ctx.blockConcurrencyWhile(() => this.wakes.resume(nowMs));
     this.news = new KeyNews(ctx, env, this.stores);
   }

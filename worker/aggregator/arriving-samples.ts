@@ -7,8 +7,8 @@ import type { Readings } from "../../protocol/inventory.ts";
 import { SAMPLE_EVERY_MS } from "../../protocol/limits.ts";
 import type { GpuSample, SystemSample } from "../../protocol/records.ts";
 
-/** Retention of samples. */
-export const SAMPLES_KEPT_MS = DAY_MS;
+/** An agent keeps its samples for less than this while the tunnel is away. */
+export const SAMPLES_LATE_MAX_MS = DAY_MS;
 
 /** Samples of the GPUs and the machine of a box, oldest first. */
 export type Samples = { gpu: readonly GpuSample[]; system: readonly SystemSample[] };
@@ -21,13 +21,16 @@ export type Samples = { gpu: readonly GpuSample[]; system: readonly SystemSample
  * The
  * moved times are late by the transit time of the message, never early.
  *
- * A sample that is still in the future, or older than the retention, was taken while the clock was
+ * A sample that is still in the future, or older than a day, was taken while the clock was
  * being set. It is moved to the nearest possible time, so a wrong clock cannot harm storage.
  */
 export function onEdgeClock(readings: Readings, nowMs: number): Readings {
   const skewMs = readings.now_ms === null ? 0 : readings.now_ms - nowMs;
   const moved = <Sample extends { at: string }>(sample: Sample): Sample => {
-    const atMs = Math.min(nowMs, Math.max(nowMs - SAMPLES_KEPT_MS, Date.parse(sample.at) - skewMs));
+    const atMs = Math.min(
+      nowMs,
+      Math.max(nowMs - SAMPLES_LATE_MAX_MS, Date.parse(sample.at) - skewMs),
+    );
     return { ...sample, at: new Date(atMs).toISOString() };
   };
   return {

@@ -11,15 +11,13 @@ import { AuditEntry, type AuditedChange, isChange } from "../../protocol/audit.t
 import { DAY_MS } from "../../protocol/day.ts";
 import { newRequestId } from "../../protocol/request-id.ts";
 import { timeOf } from "../../protocol/uuid-time.ts";
+import { RETENTION } from "../retention.ts";
 import { jsonText } from "../storage/json-text.ts";
 
 /** An entry has at most 4 KB, mostly a tenth of that. */
 export const AUDIT_CHANGES_MAX = 20_000;
 /** Sign-ins, refusals and failed changes, which must not push out the changes. */
 export const AUDIT_ACCESS_MAX = 2_000;
-/** A year and a month, as in the external stores. */
-export const AUDIT_KEPT_DAYS = 400;
-const KEPT_MS = AUDIT_KEPT_DAYS * DAY_MS;
 
 /** A change that takes longer was interrupted. */
 const OPEN_MAX_MS = 10 * 60_000;
@@ -45,6 +43,7 @@ export class AuditLog {
   readonly #sql: SqlStorage;
   readonly #nameOf: (keyId: string | null) => string | null;
   readonly #onEntry: (entry: AuditEntry, atMs: number) => void;
+  readonly #keptMs: number;
   #newestMs: number;
 
   /**
@@ -55,7 +54,9 @@ export class AuditLog {
     sql: SqlStorage,
     nameOf: (keyId: string | null) => string | null,
     onEntry: (entry: AuditEntry, atMs: number) => void = () => {},
+    keptMs: number = RETENTION.auditMs,
   ) {
+    this.#keptMs = keptMs;
     this.#sql = sql;
     this.#nameOf = nameOf;
     this.#onEntry = onEntry;
@@ -115,7 +116,7 @@ export class AuditLog {
       entries,
       next_cursor: found.length > limit ? (entries.at(-1)?.id ?? null) : null,
       kept: {
-        days: AUDIT_KEPT_DAYS,
+        days: this.#keptMs / DAY_MS,
         changes_max: AUDIT_CHANGES_MAX,
         access_max: AUDIT_ACCESS_MAX,
       },
@@ -147,7 +148,7 @@ export class AuditLog {
   deleteOld(nowMs: number, keepFromMs: number | null): void {
     this.closeInterrupted(nowMs);
     const heldMs = keepFromMs ?? Number.MAX_SAFE_INTEGER;
-    this.#sql.exec("DELETE FROM audit WHERE at_ms < ?", Math.min(nowMs - KEPT_MS, heldMs));
+    this.#sql.exec("DELETE FROM audit WHERE at_ms < ?", Math.min(nowMs - this.#keptMs, heldMs));
     for (const [is_change, max] of [
       [1, AUDIT_CHANGES_MAX],
       [0, AUDIT_ACCESS_MAX],
@@ -164,7 +165,7 @@ export class AuditLog {
   /** Returns when the oldest row is due for deletion, unix ms; null if nothing is stored. */
   dueMs(): number | null {
     const { at_ms } = Time.parse(this.#sql.exec("SELECT min(at_ms) AS at_ms FROM audit").one());
-    return at_ms === null ? null : at_ms + KEPT_MS;
+    return at_ms === null ? null : at_ms + this.#keptMs;
   }
 
   #close({ id, change }: z.infer<typeof OpenRow>, outcome: AuditOutcome, nowMs: number): void {

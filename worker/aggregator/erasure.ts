@@ -15,6 +15,7 @@
  * @see https://www.sqlite.org/fileformat2.html#b_tree_pages
  */
 import { readMeta, writeMeta } from "../storage/meta.ts";
+import type { LedgerTexts } from "./ledger-texts.ts";
 import { erasuresDone, pendingErasures } from "./pending-erasures.ts";
 
 /** One row of the filler: the most that a row may have. Each is billed. */
@@ -30,12 +31,7 @@ const IS_WITHOUT_TEXTS = "is_without_texts";
 
 /** The part of the ledger that erases. */
 export type ErasedLedger = {
-  /**
-   * Removes the texts of one slice of records, in a transaction.
-   * @param after  the last page of the slice before; 0 for the first
-   * @returns the last page of the slice; null at the end
-   */
-  eraseTexts(after: number): number | null;
+  texts: Pick<LedgerTexts, "eraseAll">;
   /** That transaction was rolled back. */
   rolledBack(): void;
 };
@@ -95,7 +91,7 @@ export class Erasure {
 
   #eraseSlice(after: number): number | null {
     try {
-      return this.#storage.transactionSync(() => this.#ledger.eraseTexts(after));
+      return this.#storage.transactionSync(() => this.#ledger.texts.eraseAll(after));
     } catch (error) {
       this.#ledger.rolledBack();
       throw error;

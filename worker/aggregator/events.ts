@@ -12,6 +12,7 @@ import { withTag } from "../../protocol/inventory.ts";
 import type { RequestRecord } from "../../protocol/records.ts";
 import { isoOf } from "../answers/figures.ts";
 import { PLAIN } from "../answers/wording.ts";
+import { RETENTION } from "../retention.ts";
 import { jsonText } from "../storage/json-text.ts";
 
 /** A year of about thirty events a day. */
@@ -33,6 +34,8 @@ const Row = z.object({
   params: jsonText(z.unknown()),
 });
 
+const Oldest = z.object({ last_ms: z.number().nullable() });
+
 type Kept = {
   id: number;
   atMs: number;
@@ -46,11 +49,14 @@ type Kept = {
 
 export class EventStore {
   readonly #sql: SqlStorage;
+  readonly #keptMs: number | null;
   /** The newest event of each kind and subject, as long as it may be repeated. */
   readonly #newest = new Map<string, Kept>();
 
-  constructor(sql: SqlStorage) {
+  /** @param keptMs  null for as long as there is room */
+  constructor(sql: SqlStorage, keptMs: number | null = RETENTION.eventsMs) {
     this.#sql = sql;
+    this.#keptMs = keptMs;
     for (const { id, at_ms, last_ms, count, ...row } of this.#rows("ORDER BY id DESC LIMIT 100")) {
       const event = eventOf(row);
       if (event === null || this.#newest.has(keyOf(event))) continue;
@@ -116,6 +122,20 @@ export class EventStore {
   /** Writes the repetitions that are only in memory. */
   write(): void {
     for (const kept of this.#newest.values()) if (kept.isDirty) this.#update(kept, kept.lastMs);
+  }
+
+  deleteOld(nowMs: number): void {
+    if (this.#keptMs === null) return;
+    this.write(); // an event is as old as its newest repetition
+    this.#sql.exec("DELETE FROM events WHERE last_ms < ?", nowMs - this.#keptMs);
+  }
+
+  /** Returns when the oldest event is due for deletion, unix ms; null if none is by its age. */
+  dueMs(): number | null {
+    if (this.#keptMs === null) return null;
+    const sql = "SELECT min(last_ms) AS last_ms FROM events";
+    const { last_ms } = Oldest.parse(this.#sql.exec(sql).one());
+    return last_ms === null ? null : last_ms + this.#keptMs;
   }
 
   clear(): void {

@@ -10,6 +10,7 @@ import type { AuditLog } from "./audit-log.ts";
 import type { CellStore } from "./cells.ts";
 import { keepCosts } from "./cost-parts.ts";
 import type { EnergyHours } from "./energy-hours.ts";
+import type { EventStore } from "./events.ts";
 import type { KeyHours } from "./key-hours.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Moves } from "./moves.ts";
@@ -33,12 +34,13 @@ export type Stores = {
   outbox: Outbox;
   moves: Moves;
   audit: AuditLog;
+  events: EventStore;
 };
 
 /** @returns when housekeeping is due again, unix ms; null if nothing stored will ever expire */
 export function keepHouse(
   storage: DurableObjectStorage,
-  { ledger, cells, keyHours, samples, energyHours, outbox, moves, audit }: Stores,
+  { ledger, cells, keyHours, samples, energyHours, outbox, moves, audit, events }: Stores,
   nowMs: number,
 ): number | null {
   const now = Math.floor(nowMs / 1_000);
@@ -69,6 +71,7 @@ export function keepHouse(
       excess -= forgotten;
       return forgotten > 0;
     }) ||
+    hasMore(() => ledger.texts.eraseSlice(nowMs, held.requestId)) ||
     hasMore(() => cells.compactSlice(now));
   storage.transactionSync(() => {
     keepCosts(cells.oldHours(now), energyHours, nowMs);
@@ -78,9 +81,10 @@ export function keepHouse(
   energyHours.deleteOld(nowMs);
   samples.deleteOld(nowMs, held.samplesMs);
   audit.deleteOld(nowMs, held.samplesMs);
+  events.deleteOld(nowMs);
   if (isUnfinished) return nowMs + CONTINUE_MS;
-  const due = [ledger, cells, samples, energyHours, moves, audit]
-    .map((store) => store.dueMs())
+  const due = [ledger, cells, samples, energyHours, moves, audit, events, ledger.texts]
+    .map((store) => store.dueMs(nowMs))
     .filter((at) => at !== null);
   if (due.length === 0) return null;
   return Math.max(nowMs + ALARM_EVERY_MS, Math.min(nowMs + ALARM_AT_LEAST_EVERY_MS, ...due));

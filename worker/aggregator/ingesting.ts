@@ -17,7 +17,7 @@ export async function ingestRecords(
   const nowMs = Date.now();
   const { alerts, intake, registry, erasure } = stores;
   if (!enableInstrumentation) return { counted: 0 };
-  const kept = markedRecords(stores, records, logContent === "on");
+  const kept = markedRecords(stores, records, logContent === "on", nowMs);
   if (logContent === "on") erasure.noteTexts();
   const add = () => intake.add(kept, registry.boxes(), nowMs, isReported);
   const counted = await wakes.flushingSoon(nowMs, add);

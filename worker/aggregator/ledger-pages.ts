@@ -6,6 +6,7 @@
  * flood of them is deleted page by page.
  */
 import * as z from "zod";
+import { TEXT_FIELDS } from "../../protocol/kept-text.ts";
 import { bytesOfId } from "../storage/uuid-bytes.ts";
 import { LedgerPage, type StoredRow } from "./ledger-page.ts";
 import { PageLabel } from "./page-label.ts";
@@ -169,9 +170,22 @@ export class LedgerPages {
   /**
    * Changes the texts of a page, in a transaction.
    * @param change  returns a record as it is from then on
+   * @returns whether any text of it changed
    */
-  changeTexts(from: Labelled, change: (row: StoredRow) => StoredRow): void {
-    if (hasTexts(from.label)) this.#rebuild(from, (rows) => rows.map(change));
+  changeTexts(from: Labelled, change: (row: StoredRow) => StoredRow): boolean {
+    if (!hasTexts(from.label)) return false;
+    const isChanged = (row: StoredRow) => {
+      const after = change(row);
+      return TEXT_FIELDS.some((field) => after[field] !== row[field]);
+    };
+    if (this.#content(from.page)?.wholeRows().some(isChanged) !== true) return false;
+    this.#rebuild(from, (rows) => rows.map(change));
+    return true;
+  }
+
+  /** Returns whether the next records may fill a page. */
+  isOpen({ page, kind }: Labelled): boolean {
+    return this.#all().findLast((each) => each.kind === kind)?.page === page;
   }
 
   /** Writes a page again. Records that have no room in it any more go to another page. */

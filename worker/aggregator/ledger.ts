@@ -9,6 +9,7 @@ import type { Logs, LogsPage } from "../../protocol/api/logs.ts";
 import { RequestRecord } from "../../protocol/records.ts";
 import { idFloor, timeOf } from "../../protocol/uuid-time.ts";
 import { spellingsOf } from "../counting/model-key.ts";
+import { RETENTION, type Retention } from "../retention.ts";
 import type { KeyFilter } from "./cells.ts";
 import { COUNTED_AS } from "./counters.ts";
 import { type Forgotten, SLICE_IDS } from "./forgotten.ts";
@@ -16,13 +17,13 @@ import { type Counting, isCompletable, isRefused, KeptRow, rowOf } from "./kept-
 import type { StoredRow } from "./ledger-page.ts";
 import { type Labelled, LedgerPages } from "./ledger-pages.ts";
 import { LedgerReader } from "./ledger-reader.ts";
+import { LedgerTexts } from "./ledger-texts.ts";
 import { type ForgetLimits, oldest } from "./oldest.ts";
 import { type StampedBatch, stampedBatches } from "./stamped.ts";
-import { Finished, Uncounted } from "./uncounted.ts";
-import { withoutTexts } from "./without-texts.ts";
 
-/** Retention of a record, unless the ledger exceeds {@link LEDGER_ROWS_MAX}. */
-export const LEDGER_MS = 7 * 24 * 3_600_000;
+import { Finished, Uncounted } from "./uncounted.ts";
+
+/** The most records, whatever their retention is. */
 export const LEDGER_ROWS_MAX = 100_000;
 /** Records of refused calls among them. They are cheap to make, and must not push out the others. */
 export const REFUSED_ROWS_MAX = 10_000;
@@ -49,14 +50,23 @@ const LONGEST_MS = 600_000;
 export class Ledger {
   readonly #forgotten: Forgotten;
   readonly #pages: LedgerPages;
+  readonly #logsMs: number;
   /** Reads what people ask for. */
   readonly reader: LedgerReader;
+  readonly texts: LedgerTexts;
 
   /** @param pause  lets others have the object while logs are read */
-  constructor(sql: SqlStorage, forgotten: Forgotten, pause = () => scheduler.wait(0)) {
+  constructor(
+    sql: SqlStorage,
+    forgotten: Forgotten,
+    pause = () => scheduler.wait(0),
+    { logsMs, textsMs }: Pick<Retention, "logsMs" | "textsMs"> = RETENTION,
+  ) {
     this.#forgotten = forgotten;
+    this.#logsMs = logsMs;
     this.#pages = new LedgerPages(sql);
     this.reader = new LedgerReader(this.#pages, pause);
+    this.texts = new LedgerTexts(this.#pages, textsMs, () => this.reader.forgetSearch());
   }
 
   /**
@@ -189,20 +199,8 @@ export class Ledger {
   /** A transaction that changed records was rolled back. */
   rolledBack(): void {
     this.#pages.forget();
+    this.texts.forget();
     this.reader.forgetRows();
-  }
-
-  /**
-   * Removes the texts of one slice of records, as if text had been off when they arrived.
-   * @param after  the last page of the slice before; 0 for the first
-   * @returns the last page of the slice; null at the end
-   */
-  eraseTexts(after: number): number | null {
-    const from = this.#pages.labels().find(({ page }) => page > after);
-    if (from === undefined) return null;
-    this.#pages.changeTexts(from, withoutTexts);
-    this.reader.forgetSearch();
-    return from.page;
   }
 
   /**
@@ -266,7 +264,7 @@ export class Ledger {
    * @returns how many were deleted; 0 when nothing is left to delete
    */
   forgetSlice(nowMs: number, excess: number, heldId: string | null): number {
-    const horizon = idFloor(nowMs - LEDGER_MS);
+    const horizon = idFloor(nowMs - this.#logsMs);
     return this.#forget(this.#pages.labels(), { excess, horizon, heldId });
   }
 
@@ -294,6 +292,6 @@ export class Ledger {
   /** Returns when the oldest record is due for deletion, unix ms; null if the ledger is empty. */
   dueMs(): number | null {
     const span = this.#pages.span();
-    return span === null ? null : timeOf(span.first) + LEDGER_MS;
+    return span === null ? null : timeOf(span.first) + this.#logsMs;
   }
 }

@@ -1,5 +1,5 @@
 /** Adds to finished requests the facts that only the edge knows, before they are counted. */
-import { withoutText } from "../../protocol/kept-text.ts";
+import { NOT_KEPT, withoutText } from "../../protocol/kept-text.ts";
 import type { RequestRecord } from "../../protocol/records.ts";
 import { requestCost } from "../counting/pricing.ts";
 import { keyNameOf } from "../keys/names.ts";
@@ -8,11 +8,13 @@ import type { AggregatorStores } from "./stores.ts";
 /**
  * Returns the records with their cost, the names of their keys and the mark of simulated boxes. Removes
  * the texts unless they are kept: also those of calls accepted before the switch, and of agents that learn it later.
+ * Texts of records that arrive after their retention are removed too.
  */
 export function markedRecords(
-  { registry, tariffs, issuedKeys }: AggregatorStores,
+  { registry, tariffs, issuedKeys, ledger }: AggregatorStores,
   records: readonly RequestRecord[],
   keepsText: boolean,
+  nowMs: number,
 ): RequestRecord[] {
   const marked = records.map((record) => ({
     ...record,
@@ -20,5 +22,8 @@ export function markedRecords(
     simulated: registry.simulates(record),
     key_name: keyNameOf(record.key_id, (id) => issuedKeys.get(id)),
   }));
-  return keepsText ? marked : marked.map((record) => withoutText(record));
+  if (!keepsText) return marked.map((record) => withoutText(record));
+  return marked.map((record) =>
+    ledger.texts.isOver(record, nowMs) ? withoutText(record, NOT_KEPT) : record,
+  );
 }

@@ -1,8 +1,9 @@
-/** GPU and machine samples of the last day, stored as one row per batch, not per sample. */
+/** GPU and machine samples, stored as one row per batch, not per sample. */
 import * as z from "zod";
 import { GpuSample, SystemSample } from "../../protocol/records.ts";
+import { RETENTION } from "../retention.ts";
 import { jsonText } from "../storage/json-text.ts";
-import { SAMPLES_KEPT_MS, type Samples } from "./arriving-samples.ts";
+import type { Samples } from "./arriving-samples.ts";
 
 export type BoxSamples = Samples & { box: string };
 /** `simulated` is null if the box was forgotten. */
@@ -38,9 +39,11 @@ const Oldest = z.object({ at_ms: z.number().nullable() });
 
 export class SampleStore {
   readonly #sql: SqlStorage;
+  readonly #keptMs: number;
 
-  constructor(sql: SqlStorage) {
+  constructor(sql: SqlStorage, keptMs: number = RETENTION.samplesMs) {
     this.#sql = sql;
+    this.#keptMs = keptMs;
   }
 
   /** @param atMs  when the batch is stored; none of its samples is newer */
@@ -104,13 +107,13 @@ export class SampleStore {
   deleteOld(nowMs: number, heldMs: number | null): void {
     this.#sql.exec(
       "DELETE FROM samples WHERE at_ms < ?",
-      Math.min(nowMs - SAMPLES_KEPT_MS, heldMs ?? Number.POSITIVE_INFINITY),
+      Math.min(nowMs - this.#keptMs, heldMs ?? Number.POSITIVE_INFINITY),
     );
   }
 
   /** Returns when the oldest batch is due for deletion, unix ms; null if nothing is stored. */
   dueMs(): number | null {
     const { at_ms } = Oldest.parse(this.#sql.exec("SELECT min(at_ms) AS at_ms FROM samples").one());
-    return at_ms === null ? null : at_ms + SAMPLES_KEPT_MS;
+    return at_ms === null ? null : at_ms + this.#keptMs;
   }
 }

@@ -105,8 +105,9 @@ export function openStores(
   const createdAtMs = migrate(storage, nowMs);
   const cells = new CellStore(storage.sql);
   const keyHours = new KeyHours(storage.sql, nowMs);
-  const ledger = new Ledger(storage.sql, new Forgotten(storage.sql));
-  const samples = new SampleStore(storage.sql);
+  const { retention } = deployed;
+  const ledger = new Ledger(storage.sql, new Forgotten(storage.sql), undefined, retention);
+  const samples = new SampleStore(storage.sql, retention.samplesMs);
   const tariffs = new Tariffs(storage);
   const energyHours = new EnergyHours(storage.sql, () => tariffs.currency());
   const issuedKeys = new IssuedKeys(storage);
@@ -114,6 +115,7 @@ export function openStores(
     storage.sql,
     (id) => keyNameOf(id, (each) => issuedKeys.get(each)),
     (_, atMs) => outbox.addAudit(atMs),
+    retention.auditMs,
   );
   const outbox: Outbox = new Outbox(storage.sql, { ledger, samples, energy: energyHours, audit });
   const deliveryStates = new DeliveryStates(storage.sql);
@@ -135,7 +137,7 @@ export function openStores(
   const epochs = new Epochs(storage.sql);
   const settings = new RunTimeSettingsStore(storage.sql);
   const registry = new Registry(storage, { samples, outbox, energyHours, tariffs });
-  const events = new EventStore(storage.sql);
+  const events = new EventStore(storage.sql, retention.eventsMs);
   events.noteVersion(VERSION, nowMs);
   const erasure = new Erasure(
     storage,

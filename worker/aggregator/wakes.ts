@@ -5,7 +5,8 @@
  * when the new time is earlier than the one already set.
  */
 import { OUTBOX_ITEMS_MAX, OUTBOX_STORAGE_BYTES_MAX } from "../export/deliveries.ts";
-import { ALARM_AT_LEAST_EVERY_MS, keepHouse } from "./housekeeping.ts";
+import type { Settings } from "../settings.ts";
+import { ALARM_AT_LEAST_EVERY_MS, ALARM_EVERY_MS, keepHouse } from "./housekeeping.ts";
 import type { AggregatorStores } from "./stores.ts";
 
 /**
@@ -26,7 +27,17 @@ export class Wakes {
   /** When the last flush began, unix ms. */
   #flushedMs = Number.NEGATIVE_INFINITY;
 
-  constructor(ctx: DurableObjectState, stores: AggregatorStores, exportIntervalMs: number) {
+  /** The longest wait of new data for housekeeping. */
+  readonly #keptWithinMs: number;
+
+  constructor(
+    ctx: DurableObjectState,
+    stores: AggregatorStores,
+    { retention, stores: { exportIntervalMs } }: Pick<Settings, "retention" | "stores">,
+  ) {
+    const { textsMs, samplesMs } = retention;
+    const shortestMs = Math.min(ALARM_AT_LEAST_EVERY_MS, textsMs ?? samplesMs, samplesMs);
+    this.#keptWithinMs = Math.max(ALARM_EVERY_MS, shortestMs);
     this.#storage = ctx.storage;
     this.#stores = stores;
     this.#exportIntervalMs = exportIntervalMs;
@@ -85,7 +96,7 @@ export class Wakes {
 
   /** Schedules housekeeping for data whose retention ends later. */
   onNewData(nowMs: number): Promise<void> {
-    return this.#keepHouseBy(nowMs + ALARM_AT_LEAST_EVERY_MS);
+    return this.#keepHouseBy(nowMs + this.#keptWithinMs);
   }
 
   async #flush(): Promise<void> {

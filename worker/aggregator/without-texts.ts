@@ -12,7 +12,8 @@ const Texts = RequestRecord.pick({ failed_at: true, http_status: true }).extend(
   response: text,
 });
 
-export const withoutTexts = (row: StoredRow): StoredRow => ({
+/** @param instead  the sentence in place of an error message that may quote a text */
+export const withoutTexts = (row: StoredRow, instead?: string): StoredRow => ({
   ...row,
-  ...withoutText(Texts.parse(row)),
+  ...withoutText(Texts.parse(row), instead),
 });

@@ -4,9 +4,9 @@ import { Hono } from "hono";
 import { CONFIG_ROUTES, type Config } from "../../protocol/api/config.ts";
 import { DATA_ROUTES } from "../../protocol/api/data.ts";
 import { DAY_MS } from "../../protocol/day.ts";
-import { SAMPLES_KEPT_MS } from "../aggregator/arriving-samples.ts";
 import { HOUR_CELLS_KEPT_DAYS, MINUTE_CELLS_KEPT_DAYS } from "../aggregator/cells.ts";
-import { LEDGER_MS, LEDGER_ROWS_MAX } from "../aggregator/ledger.ts";
+import { EVENTS_MAX } from "../aggregator/events.ts";
+import { LEDGER_ROWS_MAX } from "../aggregator/ledger.ts";
 import { aggregatorOf } from "../aggregator/stub.ts";
 import type { Bindings, Env } from "../env.ts";
 import { settleBoxes } from "../gateway/fleet.ts";
@@ -15,6 +15,8 @@ import type { Principal } from "../principal.ts";
 import { inForce, type RunTimeSettings, settingsOf } from "../settings.ts";
 import { VERSION } from "../version.ts";
 import { serveRoute } from "./api-route.ts";
+
+const HOUR_MS = 3_600_000;
 
 export const dataRoutes = new Hono<Env>();
 
@@ -47,6 +49,7 @@ const hostOf = (store: { url: string } | null): string | null =>
 
 function configOf(env: Bindings, principal: Principal, changed: RunTimeSettings): Config {
   const deployed = settingsOf(env);
+  const { retention } = deployed;
   const { enableInstrumentation, logContent } = inForce(deployed, changed);
   const isAdmin = principal.scopes.has("admin");
   return {
@@ -59,11 +62,15 @@ function configOf(env: Bindings, principal: Principal, changed: RunTimeSettings)
     auth_mode: deployed.authMode,
     scopes: [...principal.scopes],
     retention: {
-      logs_days: LEDGER_MS / DAY_MS,
+      logs_days: retention.logsMs / DAY_MS,
       logs_rows_max: LEDGER_ROWS_MAX,
       minutes_days: MINUTE_CELLS_KEPT_DAYS,
       hours_days: HOUR_CELLS_KEPT_DAYS,
-      samples_hours: SAMPLES_KEPT_MS / 3_600_000,
+      samples_hours: retention.samplesMs / HOUR_MS,
+      texts_hours: (retention.textsMs ?? retention.logsMs) / HOUR_MS,
+      events_days: retention.eventsMs === null ? null : retention.eventsMs / DAY_MS,
+      events_max: EVENTS_MAX,
+      audit_days: retention.auditMs / DAY_MS,
     },
     version: VERSION,
     changed_at:

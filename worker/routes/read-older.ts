@@ -10,9 +10,9 @@ import type { Activity } from "../../protocol/api/activity.ts";
 import type { Logs, LogsPage } from "../../protocol/api/logs.ts";
 import type { History } from "../../protocol/api/stats.ts";
 import type { GpuHistory, SystemHistory } from "../../protocol/api/system.ts";
+import { DAY_MS } from "../../protocol/day.ts";
 import { isSorted } from "../../protocol/log-order.ts";
 import type { ActivityWish } from "../aggregator/activity-view.ts";
-import { SAMPLES_KEPT_MS } from "../aggregator/arriving-samples.ts";
 import {
   HOUR_CELLS_KEPT_DAYS,
   HOUR_SECONDS,
@@ -140,12 +140,13 @@ const preferredStore = (env: Bindings): ExternalStore | undefined =>
  * @throws {GatewayError} `bad_request`, if no store keeps samples for this long.
  */
 function samplesStore(env: Bindings, seconds: number): ExternalStore | null {
-  if (seconds * 1_000 <= SAMPLES_KEPT_MS) return null;
+  const { samplesMs } = settingsOf(env).retention;
+  if (seconds * 1_000 <= samplesMs) return null;
   const store = preferredStore(env);
   if (store === undefined)
     throw new GatewayError({
       reason: "bad_request",
-      detail: "Without ClickHouse or Postgres samples are kept for a day.",
+      detail: `Without ClickHouse or Postgres samples are kept for ${samplesMs === DAY_MS ? "a day" : `${samplesMs / 3_600_000} hours`}.`,
     });
   if (seconds > store.samplesDays * DAY_SECONDS)
     throw new GatewayError({

@@ -25,6 +25,9 @@ const REMOVAL = {
 
 type Props = { config: Config; isAdmin: boolean; changed: () => void };
 
+const hours = (value: number): string =>
+  value % 24 === 0 && value > 24 ? `${count(value / 24)} days` : `${count(value)} h`;
+
 export function Configuration({ config, isAdmin, changed }: Props) {
   const [error, setError] = useState<string | null>(null);
   const [isBusy, setIsBusy] = useState(false);
@@ -53,11 +56,20 @@ export function Configuration({ config, isAdmin, changed }: Props) {
       "Request retention",
       `${count(retention.logs_days)} days, at most ${count(retention.logs_rows_max)}`,
     ],
+    ["Text retention", hours(retention.texts_hours)],
     [
       "Metrics retention",
       `per minute for ${count(retention.minutes_days)} days, per hour for ${count(retention.hours_days)} days`,
     ],
-    ["GPU sample retention", `${count(retention.samples_hours)} h`],
+    ["GPU sample retention", hours(retention.samples_hours)],
+    [
+      "Event retention",
+      [
+        ...(retention.events_days === null ? [] : [`${count(retention.events_days)} days`]),
+        `at most ${count(retention.events_max)}`,
+      ].join(", "),
+    ],
+    ["Audit log retention", `${count(retention.audit_days)} days`],
     ["Last changed", config.changed_at === null ? "Never" : <Moment iso={config.changed_at} />],
   ];
   return (

@@ -3,7 +3,7 @@ import type { Readings } from "../../../../protocol/inventory.ts";
 import { SystemSample } from "../../../../protocol/records.ts";
 import {
   onEdgeClock,
-  SAMPLES_KEPT_MS,
+  SAMPLES_LATE_MAX_MS,
   thinned,
 } from "../../../../worker/aggregator/arriving-samples.ts";
 import { gpuOf, readingsOf, systemOf } from "../../../support/records.ts";
@@ -48,7 +48,7 @@ test("a clock that was set between two samples moves only the older one, and kee
     ...readingsOf(NOW, [], [], [], [systemOf(NOW - 90 * 24 * HOUR_MS), systemOf(NOW - 1_000)]),
     now_ms: NOW,
   };
-  expect(agesMs(onEdgeClock(set, NOW)).system).toEqual([SAMPLES_KEPT_MS, 1_000]);
+  expect(agesMs(onEdgeClock(set, NOW)).system).toEqual([SAMPLES_LATE_MAX_MS, 1_000]);
 });
 
 test.each([Number.MAX_VALUE, -Number.MAX_VALUE, 8.64e15])(
@@ -56,7 +56,7 @@ test.each([Number.MAX_VALUE, -Number.MAX_VALUE, 8.64e15])(
   (now_ms) => {
     const moved = onEdgeClock({ ...readingsOf(NOW, [], [], [], [systemOf(NOW)]), now_ms }, NOW);
     expect(agesMs(moved).system[0]).toBeGreaterThanOrEqual(0);
-    expect(agesMs(moved).system[0]).toBeLessThanOrEqual(SAMPLES_KEPT_MS);
+    expect(agesMs(moved).system[0]).toBeLessThanOrEqual(SAMPLES_LATE_MAX_MS);
   },
 );
 
