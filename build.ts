@@ -1,5 +1,5 @@
 /**
- * Builds the static files of the Worker, the Worker for local runs, and the library of the package.
+ * Builds the static files of the Worker, the programs for local runs, and the library of the package.
  *
  * The Worker serves the page, and the agent as one file, so that a box installs the agent of its Worker.
  * Wrangler runs this program before `dev` and `deploy`. The library is the agent for programs: one
@@ -157,5 +157,6 @@ const packages = await Promise.all([
 const agent = readFileSync(`${OUT}/agent/agent.mjs`);
 const installer = installerOf(readFileSync("agent/install/install.sh", "utf8"), { agent, unit });
 writeIfChanged(`${OUT}/agent/install.sh`, installer);
+await writeForNode("simulated/nvidia-smi.ts", `${LOCAL}/nvidia-smi.mjs`);
 await writeForWorkerd("local/assets.ts", `${LOCAL}/assets.js`);
 writeIfChanged(NOTICES, noticesOf(".", [...new Set(packages.flat())].sort()));

@@ -1,10 +1,9 @@
 /**
  * A box on this machine: one agent process that is restarted when it dies, with a shortened log.
  */
-import { join } from "node:path";
 import * as z from "zod";
 import { ONE_SIGNAL_MS } from "../agent/clock/stop-signals.ts";
-import { AGENT, ChildFailure, ROOT } from "./edge.ts";
+import { AGENT, ChildFailure, ROOT, SIMULATED_SMI } from "./edge.ts";
 import { Child } from "./processes.ts";
 import type { Reaper } from "./reaping.ts";
 
@@ -92,7 +91,7 @@ export class LocalBox {
         ? {}
         : {
             SIMULATED: "1",
-            NVIDIA_SMI: join(ROOT, "simulated/nvidia-smi.ts"),
+            NVIDIA_SMI: SIMULATED_SMI,
             SIMULATED_OLLAMA: plan.ollamaUrl,
             SIMULATED_GPU: plan.simulatedGpu,
           };

@@ -16,11 +16,15 @@ import { WORKERD, workerdConfigOf } from "./workerd.ts";
 
 export const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
-/** The agent in one file, which the edge serves too. `build.ts` writes it, and the next two. */
+/** The agent in one file, which the edge serves too. `build.ts` writes it, and the next three. */
 export const AGENT = join(ROOT, "dist/assets/agent/agent.mjs");
 
-/** The Worker and its companion for the static files. */
 const BUILT = join(ROOT, "dist/local");
+
+/** The simulated nvidia-smi in one file: it starts for every request, in a quarter of the time that its sources take. */
+export const SIMULATED_SMI = join(BUILT, "nvidia-smi.mjs");
+
+/** The Worker and its companion for the static files. */
 const WORKER = "worker.js";
 const ASSETS = "assets.js";
 const CONFIG = "workerd.capnp";

@@ -2,9 +2,8 @@
  * P16: CPU of an idle agent, in ms per second: with a tunnel, an Ollama that it polls, and a GPU that
  * it reads every second. The tool that reads the GPU is another process.
  */
-import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { ROOT } from "../../local/edge.ts";
+import { SIMULATED_SMI } from "../../local/edge.ts";
 import { Gpu } from "../../protocol/api/fleet.ts";
 import { type Figure, overRounds, round } from "./figures.ts";
 import type { Chain, Stage } from "./stage.ts";
@@ -16,7 +15,7 @@ const ROUND_MS = 10_000;
 const START_MS = 10_000;
 
 export async function measureIdleAgent(stage: Stage): Promise<Figure[]> {
-  const settings = { NVIDIA_SMI: join(ROOT, "simulated/nvidia-smi.ts"), SIMULATED: "1" };
+  const settings = { NVIDIA_SMI: SIMULATED_SMI, SIMULATED: "1" };
   const chain = await stage.startChain("idle", undefined, settings);
   await sleep(START_MS);
   const rounds: number[] = [];

@@ -2,9 +2,8 @@
  * The environment of the browser tests, started once: an edge with two boxes that are up, one of
  * them simulated, and a third that is down. Each test sends the requests it needs.
  */
-import { join } from "node:path";
 import type { TestProject } from "vitest/node";
-import { ROOT } from "../../local/edge.ts";
+import { SIMULATED_SMI } from "../../local/edge.ts";
 import { startSimulatedOllama } from "../../simulated/ollama.ts";
 import { launchBrowserServer } from "../support/chromium.ts";
 import { eventually, TestStack } from "../support/stack.ts";
@@ -25,7 +24,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
     startSimulatedOllama({ models: ["mistral", "qwen3:8b"], tokenMs: 4, loadMsPerGb: 1 }),
   ]);
   const gpu = {
-    NVIDIA_SMI: join(ROOT, "simulated/nvidia-smi.ts"),
+    NVIDIA_SMI: SIMULATED_SMI,
     SIMULATED_OLLAMA: atlas.url,
     SIMULATED_GPU: "rtx-4090",
   };

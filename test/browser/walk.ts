@@ -2,9 +2,8 @@
  * The walk of docs/people.md: an edge with keys and no box, and the steps that an owner and a member take
  * on its page. The browser tests check each step, and `npm run screenshots` takes a picture after it.
  */
-import { join } from "node:path";
 import type { Page } from "playwright-core";
-import { ROOT } from "../../local/edge.ts";
+import { SIMULATED_SMI } from "../../local/edge.ts";
 import { OwnKey } from "../../protocol/api/keys.ts";
 import { type SimulatedOllama, startSimulatedOllama } from "../../simulated/ollama.ts";
 import { Issuer, newSigner, type Signer, signed } from "../support/issuer.ts";
@@ -60,7 +59,7 @@ export class Walk implements AsyncDisposable {
       args: ["join", this.url, code],
       env: {
         EDGE_URL: "",
-        NVIDIA_SMI: join(ROOT, "simulated/nvidia-smi.ts"),
+        NVIDIA_SMI: SIMULATED_SMI,
         SIMULATED_OLLAMA: this.#ollama.url,
         SIMULATED_GPU: "rtx-4090",
       },

@@ -6,7 +6,7 @@ import formats from "ajv-formats";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { joinEdge } from "../../agent/joining/exchange.ts";
 import { newBoxKey } from "../../agent/joining/membership.ts";
-import { ROOT } from "../../local/edge.ts";
+import { ROOT, SIMULATED_SMI } from "../../local/edge.ts";
 import { Logs } from "../../protocol/api/logs.ts";
 import type { ApiRoute } from "../../protocol/api/route.ts";
 import { API_ROUTES } from "../../protocol/api/routes.ts";
@@ -41,7 +41,7 @@ beforeAll(async () => {
   });
   stack = await TestStack.start({ AUTH_MODE: "open", KEY_PEPPER: "a-pepper-for-the-contract" });
   const env = {
-    NVIDIA_SMI: join(ROOT, "simulated/nvidia-smi.ts"),
+    NVIDIA_SMI: SIMULATED_SMI,
     SIMULATED: "1",
     SIMULATED_OLLAMA: ollama.url,
   };

@@ -1,7 +1,6 @@
 /** The costs of a box with a simulated card, through agent, tunnel and edge. */
-import { join } from "node:path";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
-import { ROOT } from "../../local/edge.ts";
+import { SIMULATED_SMI } from "../../local/edge.ts";
 import { Costs } from "../../protocol/api/costs.ts";
 import { Boxes } from "../../protocol/api/fleet.ts";
 import { Logs } from "../../protocol/api/logs.ts";
@@ -39,7 +38,7 @@ beforeAll(async () => {
     name: "atlas",
     ollamaUrl: ollama.url,
     env: {
-      NVIDIA_SMI: join(ROOT, "simulated/nvidia-smi.ts"),
+      NVIDIA_SMI: SIMULATED_SMI,
       SIMULATED: "1",
       SIMULATED_OLLAMA: ollama.url,
       SIMULATED_GPU: "h100",

@@ -1,7 +1,6 @@
 /** Every call is counted once, whatever happens to it. */
-import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { ROOT } from "../../local/edge.ts";
+import { SIMULATED_SMI } from "../../local/edge.ts";
 import { Models } from "../../protocol/api/stats.ts";
 import { type SimulatedOllama, startSimulatedOllama } from "../../simulated/ollama.ts";
 import { CuttingProxy } from "../support/cutting-proxy.ts";
@@ -85,7 +84,7 @@ test("records the edge's and the tunnel's time, and the caller's waiting time as
 
 test("records the energy that the GPU reports for a call, and adds it to the model", async () => {
   const gpu = {
-    NVIDIA_SMI: join(ROOT, "simulated/nvidia-smi.ts"),
+    NVIDIA_SMI: SIMULATED_SMI,
     SIMULATED_OLLAMA: ollama.url,
     SIMULATED_GPU: "rtx-4090",
   };

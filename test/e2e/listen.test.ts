@@ -1,8 +1,7 @@
 /** Calls to the agent's own listener count at the edge like tunnelled calls, whatever fails. */
-import { join } from "node:path";
 import { Ollama } from "ollama";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { ROOT } from "../../local/edge.ts";
+import { SIMULATED_SMI } from "../../local/edge.ts";
 import { type SimulatedOllama, startSimulatedOllama } from "../../simulated/ollama.ts";
 import { eventually, freePort, TestStack } from "../support/stack.ts";
 
@@ -87,7 +86,7 @@ test("logs a local call at the edge once, with its tokens", async () => {
 });
 
 test("records the energy of a local call, even if its record has to wait for the edge", async () => {
-  const gpu = { NVIDIA_SMI: join(ROOT, "simulated/nvidia-smi.ts"), SIMULATED_OLLAMA: ollama.url };
+  const gpu = { NVIDIA_SMI: SIMULATED_SMI, SIMULATED_OLLAMA: ollama.url };
   const agent = await listening("warm", "startAgent", gpu);
   const called = async () => {
     const answer = await chat(20);

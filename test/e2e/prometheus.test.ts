@@ -4,7 +4,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { ROOT } from "../../local/edge.ts";
+import { SIMULATED_SMI } from "../../local/edge.ts";
 import { ALERTS } from "../../monitoring/alerts.ts";
 import { type SimulatedOllama, startSimulatedOllama } from "../../simulated/ollama.ts";
 import { KEY_METRICS } from "../../worker/exposition/key-metrics.ts";
@@ -188,7 +188,7 @@ describe.skipIf(isMissing)(`Prometheus${isMissing ? ` (NOT RUN: ${found.missing}
 /** Environment that makes the agent use our nvidia-smi. */
 const simulatedGpu = (url: string): Record<string, string> => ({
   SIMULATED: "1",
-  NVIDIA_SMI: join(ROOT, "simulated/nvidia-smi.ts"),
+  NVIDIA_SMI: SIMULATED_SMI,
   SIMULATED_OLLAMA: url,
   SIMULATED_GPU: "rtx-4090",
 });

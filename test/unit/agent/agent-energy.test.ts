@@ -1,14 +1,17 @@
 /** The energy of requests through the whole agent, on a simulated H100 whose power is known. */
 import { randomUUID } from "node:crypto";
-import { expect, test, vi } from "vitest";
-import { ROOT } from "../../../local/edge.ts";
+import { beforeAll, expect, test, vi } from "vitest";
+import { SIMULATED_SMI } from "../../../local/edge.ts";
 import { FrameType, NO_PAYLOAD } from "../../../protocol/frames.ts";
 import type { RequestRecord } from "../../../protocol/records.ts";
 import { GPU_MODELS } from "../../../simulated/gpus.ts";
 import { startSimulatedOllama } from "../../../simulated/ollama.ts";
 import { powerOf } from "../../../simulated/power.ts";
+import { buildOnce } from "../../support/built.ts";
 import { FakeEdge } from "../../support/fake-edge.ts";
 import { waitFor } from "../../support/wait-for.ts";
+
+beforeAll(buildOnce);
 
 // A busy machine starts processes slowly.
 vi.setConfig({ testTimeout: 120_000 });
@@ -39,7 +42,7 @@ test("agrees with the energy that a simulated card draws for requests of one and
   vi.stubEnv("SIMULATED_OLLAMA", ollama.url);
   vi.stubEnv("SIMULATED_GPU", "h100");
   try {
-    await using edge = await FakeEdge.start(ollama.url, `${ROOT}/simulated/nvidia-smi.ts`);
+    await using edge = await FakeEdge.start(ollama.url, SIMULATED_SMI);
     await waitFor(() => expect(edge.readings.at(-1)?.gpu.available).toBe(true));
     for (const tokens of [65, 130]) {
       // A busy machine may delay the readings: then the energy is unknown.

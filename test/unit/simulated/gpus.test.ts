@@ -1,18 +1,20 @@
 import { spawn, spawnSync } from "node:child_process";
 import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
-import { expect, test } from "vitest";
+import { beforeAll, expect, test } from "vitest";
 import { GPU_COLUMNS, parseGpuRow } from "../../../agent/readings/nvidia/smi-rows.ts";
+import { SIMULATED_SMI } from "../../../local/edge.ts";
 import {
   GPU_MODELS,
   idleReading,
   nextReading,
   type SimulatedGpu,
 } from "../../../simulated/gpus.ts";
+import { buildOnce } from "../../support/built.ts";
 
-const PROGRAM = fileURLToPath(new URL("../../../simulated/nvidia-smi.ts", import.meta.url));
+beforeAll(buildOnce);
+
 const smi = (query: string, format = "csv,noheader,nounits", env: Record<string, string> = {}) =>
-  spawnSync(process.execPath, [PROGRAM, `--query-gpu=${query}`, `--format=${format}`], {
+  spawnSync(process.execPath, [SIMULATED_SMI, `--query-gpu=${query}`, `--format=${format}`], {
     encoding: "utf8",
     env: { ...process.env, ...env },
   });
@@ -47,7 +49,7 @@ test.each([
 });
 
 test("the help lists every property that can be queried", () => {
-  const { stdout, status } = spawnSync(process.execPath, [PROGRAM, "--help-query-gpu"], {
+  const { stdout, status } = spawnSync(process.execPath, [SIMULATED_SMI, "--help-query-gpu"], {
     encoding: "utf8",
   });
   expect(status).toBe(0);
@@ -58,7 +60,7 @@ test("the help lists every property that can be queried", () => {
 
 test("-lms repeats the rows many times a second until it is killed", async () => {
   const query = ["--query-gpu=index,power.draw.instant", "--format=csv,noheader,nounits"];
-  const child = spawn(process.execPath, [PROGRAM, ...query, "-lms", "20"], {
+  const child = spawn(process.execPath, [SIMULATED_SMI, ...query, "-lms", "20"], {
     stdio: ["ignore", "pipe", "inherit"],
   });
   const rows: string[] = [];

@@ -1,20 +1,22 @@
 /** The simulated nvidia-smi lists the processes on its card, in the form of recorded outputs. */
 import { execFile } from "node:child_process";
-import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { expect, test } from "vitest";
+import { beforeAll, expect, test } from "vitest";
 import {
   COMPUTE_APPS_QUERY,
   parseComputeApp,
 } from "../../../agent/readings/nvidia/compute-apps.ts";
+import { SIMULATED_SMI } from "../../../local/edge.ts";
 import { startSimulatedOllama } from "../../../simulated/ollama.ts";
+import { buildOnce } from "../../support/built.ts";
 
-const PROGRAM = fileURLToPath(new URL("../../../simulated/nvidia-smi.ts", import.meta.url));
+beforeAll(buildOnce);
+
 const run = promisify(execFile);
 
 const smi = async (args: readonly string[], ollamaUrl?: string): Promise<string[]> => {
   const env = { ...process.env, ...(ollamaUrl !== undefined && { SIMULATED_OLLAMA: ollamaUrl }) };
-  const { stdout } = await run(process.execPath, [PROGRAM, ...args], { env });
+  const { stdout } = await run(process.execPath, [SIMULATED_SMI, ...args], { env });
   return stdout.trimEnd().split("\n");
 };
 

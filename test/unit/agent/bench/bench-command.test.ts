@@ -1,12 +1,15 @@
 /** `ollama-edge-agent bench` against a simulated Ollama. */
-import { expect, test, vi } from "vitest";
+import { beforeAll, expect, test, vi } from "vitest";
 import { benchCommand } from "../../../../agent/bench-command.ts";
 import { ConfigError } from "../../../../agent/errors.ts";
-import { ROOT } from "../../../../local/edge.ts";
+import { SIMULATED_SMI } from "../../../../local/edge.ts";
 import { BenchRun } from "../../../../protocol/bench.ts";
 import { startSimulatedOllama } from "../../../../simulated/ollama.ts";
+import { buildOnce } from "../../../support/built.ts";
 import { fakeSmi } from "../../../support/fake-nvidia-smi.ts";
 import { NOBODY } from "../../../support/stack.ts";
+
+beforeAll(buildOnce);
 
 vi.setConfig({ testTimeout: 120_000 });
 
@@ -60,7 +63,7 @@ test("prints the result as JSON, with the energy of its own meter and the mark o
         const { printed } = await bench([...args, "--output-tokens", "512"], {
           OLLAMA_HOST: url,
           SIMULATED: "1",
-          NVIDIA_SMI: `${ROOT}/simulated/nvidia-smi.ts`,
+          NVIDIA_SMI: SIMULATED_SMI,
         });
         return BenchRun.omit({ id: true }).parse(JSON.parse(printed));
       };
