@@ -104,6 +104,8 @@ export class Agent {
     const energyReport = new EnergyReport(this.#energy.totals);
     const placements = new Placements(this.#gpu);
     turns.memory.onNews = (model, isLoaded) => void this.#inventory.expect(model, isLoaded);
+    // The next poll may be 5 s away, and until then every Worker would try this box.
+    turns.patience.onChange = () => void this.#inventory.refresh();
     this.#energy.onBusy = (isBusy) => this.#gpu.needPower(isBusy);
     this.#energy.gpusOf = placements.gpusOf;
     this.#inventory = new InventoryPoller({

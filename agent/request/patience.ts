@@ -18,14 +18,18 @@ export const OLLAMA_BACK_MS = 10_000;
 const RETRY_MS = 100;
 
 export class OllamaPatience {
+  /** Called with the first refusal after an answer, and with the first answer after a refusal. */
+  onChange: () => void = () => {};
   #hasAnswered = false;
   /** The first refusal since the last answer, monotonic ms. */
   #refusedMs: number | null = null;
 
   /** Ollama has answered something, to anybody. */
   answered(): void {
+    const wasRefused = this.#refusedMs !== null;
     this.#hasAnswered = true;
     this.#refusedMs = null;
+    if (wasRefused) this.onChange();
   }
 
   /**
@@ -34,7 +38,9 @@ export class OllamaPatience {
    */
   refused(nowMs: number, isPatient = true): number | null {
     if (!this.#hasAnswered) return null;
+    const isFirst = this.#refusedMs === null;
     this.#refusedMs ??= nowMs;
+    if (isFirst) this.onChange();
     if (!isPatient) return null;
     return nowMs - this.#refusedMs < OLLAMA_BACK_MS ? RETRY_MS : null;
   }

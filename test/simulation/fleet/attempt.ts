@@ -32,6 +32,21 @@ export type Fallback = {
   isWithheld: boolean;
 };
 
+/** Returns whether the edge completes the record of an agent that was killed, or has forgotten the call. */
+export const isCompleting = ({ end }: Attempt): boolean =>
+  end?.by === "edge" && end.status === "error" && end.failure.reason === "agent_restarted";
+
+/** `failed`: an error before the first byte. `ending`, `torn`: an answer that broke off later. */
+export type FleetResult =
+  | "nothing"
+  | "whole"
+  | "failed"
+  | "missing"
+  | "refused"
+  | "ending"
+  | "torn"
+  | "left";
+
 /** Returns the failure of a call whose Box refuses it. */
 export function refusalOf(reason: FailureReason["reason"], box: string): FailureReason {
   switch (reason) {

@@ -2,6 +2,7 @@
  * One call of a caller, on one box after the other: the product's path of a call decides, with the
  * product's stream at each box. Checks that the answer is that of one exchange, whole and in order.
  */
+import { EARLY_STATUS } from "../../../protocol/limits.ts";
 import type { FleetBox } from "../../../worker/aggregator/fleet-box.ts";
 import { type FailureReason, GatewayError, wireErrorOf } from "../../../worker/errors.ts";
 import { insteadOfMissing, nobodyFor } from "../../../worker/gateway/absent-holders.ts";
@@ -28,21 +29,17 @@ import type { Chance } from "../chance.ts";
 import type { End } from "../link.ts";
 import type { AttachAnswer } from "../network.ts";
 import { SimulatedStream } from "../stream.ts";
-import { type Attempt, type Fallback, refusalOf, streamPlanOf } from "./attempt.ts";
+import {
+  type Attempt,
+  type Fallback,
+  type FleetResult,
+  isCompleting,
+  refusalOf,
+  streamPlanOf,
+} from "./attempt.ts";
 import { CallRecord, type CallRecordWorld } from "./call-record.ts";
 import type { Isolate, KnownBoxes } from "./isolate.ts";
 import type { FleetCallPlan } from "./plan.ts";
-
-/** `failed`: an error before the first byte. `ending`, `torn`: an answer that broke off later. */
-export type FleetResult =
-  | "nothing"
-  | "whole"
-  | "failed"
-  | "missing"
-  | "refused"
-  | "ending"
-  | "torn"
-  | "left";
 
 export type FleetCallWorld = CallRecordWorld & {
   chance: Chance;
@@ -59,6 +56,8 @@ export class FleetCall {
   result: FleetResult = "nothing";
   /** The failure that the caller got. */
   failure: FailureReason["reason"] | null = null;
+  /** The status that the caller got; null if it has left. */
+  status: number | null = null;
   /** The boxes as they were known when the call was placed. */
   fleet: readonly FleetBox[] = [];
   /** The boxes that have been well since before the call, until its answer. */
@@ -76,8 +75,8 @@ export class FleetCall {
   /** The answer, if it has begun before that of a box; null if it has not. */
   #early: EarlyAnswer | null = null;
   #hasBegun = false;
-  /** The box whose answer the caller gets; null before. */
-  #last: Attempt | null = null;
+  /** The attempt whose answer the caller gets; null before, and without one. */
+  last: Attempt | null = null;
 
   constructor(plan: FleetCallPlan, world: FleetCallWorld) {
     this.plan = plan;
@@ -92,11 +91,6 @@ export class FleetCall {
     });
     if (plan.leavesAfterMs !== null)
       world.schedule.after(plan.leavesAfterMs, () => !this.isKilled && this.#leave());
-  }
-
-  /** The box whose answer the caller gets; null without one. */
-  get lastBox(): string | null {
-    return this.#last?.box ?? null;
   }
 
   get isolate(): Isolate {
@@ -174,6 +168,7 @@ export class FleetCall {
         dial: (request, onAnswer) => dial(box, request, onAnswer),
         onEarly: (begun) => {
           this.#early = begun;
+          this.status = EARLY_STATUS;
         },
         onAnswer: (answer) => this.#answered(attempt, serving, answer),
         onWrite: (write, finish) => this.#take(attempt, write, finish),
@@ -239,14 +234,15 @@ export class FleetCall {
 
   #give(attempt: Attempt, answer: CallerAnswer): void {
     const { broken } = this.#world;
-    this.#last = attempt;
+    this.last = attempt;
     if (attempt.end !== null) this.#ended(attempt, attempt.end);
     if (this.#hasBegun) broken(`${this.plan.id}: an answer that began twice`);
     if (answer.kind === "abandoned") return this.#done("left");
     if (answer.kind === "failed") {
-      this.failure = answer.failure.reason;
+      this.#failed(answer.failure);
       return this.#done("failed");
     }
+    if (answer.kind !== "continued") this.status ??= answer.status;
     this.#hasBegun = true;
     if (answer.kind === "streamed" || answer.kind === "continued") return;
     this.text = new TextDecoder().decode(answer.body ?? new Uint8Array(0));
@@ -278,21 +274,25 @@ export class FleetCall {
 
   /** No box serves the call. */
   #refuse(failure: FailureReason): void {
-    this.failure = failure.reason;
+    this.#failed(failure);
     this.record.write("error", wireErrorOf(failure).status, null);
     this.#done("refused");
+  }
+
+  #failed(failure: FailureReason): void {
+    this.failure = failure.reason;
+    this.status ??= wireErrorOf(failure).status;
   }
 
   #ended(attempt: Attempt, end: Ended): void {
     attempt.left();
     attempt.end = end;
     // Until then another box may get the call.
-    if (attempt !== this.#last || end.by === "agent") return;
+    if (attempt !== this.last || end.by === "agent") return;
     const { status, httpStatus, afterMs } = end;
-    const isCompleting = status === "error" && end.failure.reason === "agent_restarted";
     const { isolate, schedule } = this.#world;
     schedule.after(afterMs, () => {
-      if (isolate.isAlive) this.record.write(status, httpStatus, attempt, isCompleting);
+      if (isolate.isAlive) this.record.write(status, httpStatus, attempt, isCompleting(attempt));
     });
   }
 }

@@ -8,6 +8,7 @@ import { EXPECTED } from "../../../worker/gateway/choice/estimate.ts";
 import { holds } from "../../../worker/gateway/choose.ts";
 import { broken } from "../broken.ts";
 import type { LedgerRow, SimulatedLedger } from "../ledger.ts";
+import { isCompleting } from "./attempt.ts";
 import type { FleetCall } from "./call.ts";
 import { answerTextOf, type ChatExchange } from "./chat.ts";
 import type { Isolate } from "./isolate.ts";
@@ -193,19 +194,23 @@ function checkRecord(
   machines: readonly Machine[],
 ): void {
   const { id } = call.plan;
-  const { result, lastBox } = call;
+  const { result, last } = call;
+  const lastBox = last?.box ?? null;
   const { moves, isNoted } = call.record;
   if (row === null && excuse === null) broken(`${id} has no record`);
   if (row === null || excuse !== null) return;
-  const last = machines.find(({ plan }) => plan.name === lastBox);
+  const at = machines.find(({ plan }) => plan.name === lastBox);
   // A killed agent does not know that its answer arrived.
-  const isKilled = last !== undefined && last.killedMs >= call.beganMs;
+  const isKilled = at !== undefined && at.killedMs >= call.beganMs;
   if (result === "whole" && row.status !== "success" && !isKilled)
     broken(`${id}: answered whole, recorded as ${row.status}`);
   if (result !== "left" && row.status === "cancelled")
     broken(`${id}: recorded as cancelled, but its caller stayed`);
   if (result !== "whole" && result !== "left" && row.status === "success")
     broken(`${id}: the caller got ${result}, recorded as a success`);
+  const isStatusKnown = result !== "left" && !isKilled && (last === null || !isCompleting(last));
+  if (isStatusKnown && (call.status === 200) !== (row.http_status === 200))
+    broken(`${id}: the caller got a ${call.status}, and the record ${row.http_status}`);
   // Until the note of its moves, the first record is the one that counts.
   if (!isNoted) return;
   if (lastBox !== row.box) broken(`${id}: answered by ${lastBox}, recorded for ${row.box}`);

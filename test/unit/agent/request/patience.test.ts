@@ -21,3 +21,17 @@ test("fails later calls of a long outage at once, and waits again after the next
   patience.answered();
   expect(patience.refused(3_600_001)).toBeGreaterThan(0);
 });
+
+test("reports the first refusal after an answer, and the first answer after that", () => {
+  const patience = new OllamaPatience();
+  let changes = 0;
+  patience.onChange = () => changes++;
+  const after = (event: () => void) => {
+    event();
+    return changes;
+  };
+  const answered = () => patience.answered();
+  const refused = () => void patience.refused(0);
+  expect([refused, answered, answered].map(after)).toEqual([0, 0, 0]);
+  expect([refused, refused, answered, answered, refused].map(after)).toEqual([1, 1, 2, 2, 3]);
+});
