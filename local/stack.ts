@@ -2,6 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { LocalBox } from "./box.ts";
+import { seedHistory } from "./demo-seeding.ts";
 import { ChildFailure, Edge, waitFor } from "./edge.ts";
 import type { Child } from "./processes.ts";
 import type { Reaper } from "./reaping.ts";
@@ -76,6 +77,8 @@ export class Stack {
         secret: secrets.get(name) ?? null,
         simulatedGpu: simulatedBox?.box.gpu ?? null,
       };
+      if (plan.kind === "demo" && simulatedBox !== undefined)
+        seedHistory(simulatedBox.box, boxPlan.folder, Date.now());
       this.boxes.push(new LocalBox(boxPlan, this.#reaper, this.#print));
     }
     await this.#untilReady(edge.worker);

@@ -7,26 +7,10 @@ import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { installedOf } from "../agent/readings/inventory-parse.ts";
 import { withTag } from "../protocol/inventory.ts";
+import { DEMO_PROMPTS } from "./demo-prompts.ts";
 import { SCENES, type SceneAnswer, setFaults } from "./several-boxes.ts";
 import { DEMO_BOXES } from "./simulation.ts";
 import type { Stack } from "./stack.ts";
-
-const PROMPTS = [
-  "What is machine learning?",
-  "Explain the difference between TCP and UDP to a ten-year-old.",
-  "Write a haiku about the sea in winter.",
-  "Summarise the plot of Hamlet in three sentences.",
-  "Why is the sky blue?",
-  "Give me five names for a bakery in Lyon.",
-  "Translate 'where is the station?' into Italian and Japanese.",
-  "What does `git rebase --onto` do?",
-  "Suggest a dinner with chickpeas, spinach and no dairy.",
-  "How do I read a file line by line in Python?",
-  "What were the causes of the French Revolution?",
-  "Review this sentence: 'Their going to they're house over there.'",
-  "Explain gradient descent without formulas.",
-  "Draft a polite e-mail that moves a meeting to Thursday.",
-];
 
 type Request = { path: string; body: Record<string, unknown> };
 
@@ -168,12 +152,12 @@ async function call(url: string, key: string | null, model: string | null): Prom
 
 function picked(wanted: string | null): Request {
   const model = wanted ?? (Math.random() < 0.02 ? "llama9:1t" : oneOf(CHAT_MODELS));
-  return oneOf(DRAWN)(model, oneOf(PROMPTS));
+  return oneOf(DRAWN)(model, oneOf(DEMO_PROMPTS));
 }
 
 const embedding = (): Request => ({
   path: "/ollama/api/embed",
-  body: { model: "nomic-embed-text", input: [oneOf(PROMPTS), oneOf(PROMPTS)] },
+  body: { model: "nomic-embed-text", input: [oneOf(DEMO_PROMPTS), oneOf(DEMO_PROMPTS)] },
 });
 
 /** Breaks something from time to time and prints what it is. */
@@ -219,7 +203,7 @@ async function makeTrouble(
 export const askerOf =
   (url: string, key: string | null) =>
   async (model: string, more: Record<string, unknown> = {}, box?: string): Promise<SceneAnswer> => {
-    const content = `${oneOf(PROMPTS)} (${randomUUID()})`;
+    const content = `${oneOf(DEMO_PROMPTS)} (${randomUUID()})`;
     const response = await fetch(`${url}/ollama/api/chat`, {
       method: "POST",
       headers: { ...headersOf(key), ...(box === undefined ? {} : { "x-box": box }) },

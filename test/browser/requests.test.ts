@@ -54,6 +54,9 @@ test.concurrent("shows the phases of a request in its details, with texts to cop
     .click();
   await page.getByRole("rowheader", { name: "Decode" }).waitFor();
   await page.getByRole("rowheader", { name: "Tunnel" }).waitFor();
+  // The list has it, so its record is read once, with its explanation.
+  const reads = viewer.requests.filter((each) => /logs(\/[0-9a-f-]{36}|\?id=)/.test(each));
+  expect(reads).toHaveLength(1);
   expect(await page.locator(".facts", { hasText: "Tunnel resumed" }).textContent()).toMatch(
     /Energy[\d–]/,
   );

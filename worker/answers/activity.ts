@@ -135,8 +135,20 @@ export class GatheredActivity {
 
   /** Elapsed time of the period, as far as requests were counted. */
   get #seconds(): number {
-    const { span, nowMs, sinceMs } = this.#plan;
-    return Math.min(endOf(span), nowMs / 1_000) - Math.max(span.from, sinceMs / 1_000);
+    const { span, nowMs } = this.#plan;
+    return Math.min(endOf(span), nowMs / 1_000) - Math.max(span.from, this.#countedFrom);
+  }
+
+  /**
+   * Unix seconds. An agent that had no edge, or has a new one, reports requests of the time before: then
+   * that time is counted too.
+   */
+  get #countedFrom(): number {
+    const { span, sinceMs } = this.#plan;
+    const first = this.#buckets.findIndex(({ total }) => total > 0);
+    const firstEnd = span.from + (first + 1) * span.granularity;
+    const isEarlier = first >= 0 && firstEnd <= sinceMs / 1_000;
+    return isEarlier ? firstEnd - span.granularity : sinceMs / 1_000;
   }
 
   #listed(split: ActivitySplit, nameOf: (group: string) => string | null): ActivityGroup[] | null {

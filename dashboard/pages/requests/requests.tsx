@@ -150,7 +150,13 @@ export function Requests() {
         )}
       </section>
       {opened !== null && (
-        <Side key={opened} id={opened} open={open} neighbours={neighboursOf(data, opened)} />
+        <Side
+          key={opened}
+          id={opened}
+          isListed={data?.logs.some(({ id }) => id === opened) ?? false}
+          open={open}
+          neighbours={neighboursOf(data, opened)}
+        />
       )}
     </div>
   );

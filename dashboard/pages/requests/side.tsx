@@ -4,12 +4,12 @@
  */
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { InFlight } from "../../../protocol/api/live.ts";
-import type { LogEntry } from "../../../protocol/api/logs.ts";
+import type { LogDetail, LogEntry } from "../../../protocol/api/logs.ts";
 import { callKindOf } from "../../../protocol/call-kind.ts";
 import { timeOf } from "../../../protocol/uuid-time.ts";
 import { nowMs } from "../../data/clock.ts";
 import { live } from "../../data/live.ts";
-import { useQuery } from "../../data/query.ts";
+import { type QueryState, useQuery } from "../../data/query.ts";
 import { hasScope } from "../../data/self.ts";
 import { CopyButton, Empty, FailureNote, Skeleton } from "../../parts/basics.tsx";
 import { BoxCell } from "../../parts/box-cell.tsx";
@@ -29,12 +29,14 @@ const RECORDED_WITHIN_MS = 60_000;
 
 type Props = {
   id: string;
+  /** The list has it, so it is finished and its record is read at once. */
+  isListed: boolean;
   open: (id: string | null) => void;
   /** The requests before and after it in the list; null at its ends. */
   neighbours: { newer: string | null; older: string | null };
 };
 
-export function Side({ id, open, neighbours }: Props) {
+export function Side({ id, isListed, open, neighbours }: Props) {
   const flying = live.value?.value.in_flight.find(({ request_id }) => request_id === id) ?? null;
   // A finished request never changes. One in flight, or made just now, is looked for until it is finished.
   const [wasFlying, setWasFlying] = useState(flying !== null);
@@ -44,14 +46,28 @@ export function Side({ id, open, neighbours }: Props) {
   const [isFound, setIsFound] = useState(false);
   const isExpected = wasFlying || nowMs.value - timeOf(id) < RECORDED_WITHIN_MS;
   const everyMs = isExpected && !isFound ? 0 : null;
-  const { data, error, refetch } = useQuery("/api/stats/logs", { query: { id } }, everyMs);
-  const entry = data?.logs[0] ?? null;
-  useEffect(() => setIsFound(entry !== null), [entry !== null]);
+  const [wasListed] = useState(isListed);
+  const { data, error, refetch } = useQuery(
+    "/api/stats/logs",
+    { query: { id } },
+    everyMs,
+    !wasListed,
+  );
+  const found = data?.logs[0] ?? null;
+  useEffect(() => setIsFound(found !== null), [found !== null]);
+  const record = useQuery(
+    "/api/stats/logs/{id}",
+    { params: { id } },
+    null,
+    wasListed || found !== null,
+  );
+  const entry = record.data ?? found;
   const heading = useRef<HTMLHeadingElement>(null);
   // Where it covers the list, the reader is in it now.
   useEffect(() => {
     if (matchMedia("(max-width: 1179px)").matches) heading.current?.focus();
   }, []);
+  const failed = wasListed ? record.error : error;
   const { newer, older } = neighbours;
   const about = entry ?? flying;
   return (
@@ -77,12 +93,16 @@ export function Side({ id, open, neighbours }: Props) {
         <code>{id}</code> <CopyButton text={id} name="the request ID" />
       </p>
       {entry !== null ? (
-        <Finished key={id} entry={entry} open={open} />
+        <Finished key={id} entry={entry} open={open} record={record} />
       ) : flying !== null ? (
         <Flying request={flying} />
-      ) : error !== null ? (
-        <FailureNote title="Could not load the request." detail={error} retry={refetch} />
-      ) : data === null ? (
+      ) : failed !== null ? (
+        <FailureNote
+          title="Could not load the request."
+          detail={failed}
+          retry={wasListed ? record.refetch : refetch}
+        />
+      ) : wasListed || data === null ? (
         <Skeleton lines={6} />
       ) : (
         <Empty title="No finished request with this ID is stored">
@@ -121,18 +141,24 @@ const Flying = ({ request }: { request: InFlight }) => (
   </>
 );
 
-function Finished({ entry, open }: { entry: LogEntry; open: Props["open"] }) {
+type FinishedProps = {
+  entry: LogEntry;
+  open: Props["open"];
+  /** The same with its explanation, once it is read. */
+  record: QueryState<LogDetail>;
+};
+
+function Finished({ entry, open, record }: FinishedProps) {
   const [replays, setReplays] = useState(0);
-  const explained = useQuery("/api/stats/logs/{id}", { params: { id: entry.id } }, null);
   const kind = callKindOf(entry.endpoint);
   const isChat = kind === "chat" || kind === "generate";
   const curl = curlOf(entry, location.origin);
   const link = `${location.origin}/${hashOf("requests", { open: entry.id })}`;
   // Everything below moves if the sentence comes later.
-  if (explained.data === null && explained.error === null) return <Skeleton lines={6} />;
+  if (record.data === null && record.error === null) return <Skeleton lines={6} />;
   return (
     <>
-      {explained.data !== null && <p class="explanation">{explained.data.explanation}.</p>}
+      {record.data !== null && <p class="explanation">{record.data.explanation}.</p>}
       <div class="side-actions">
         {isChat && entry.model !== null && hasScope("infer") && (
           <button

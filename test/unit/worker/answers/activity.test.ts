@@ -152,3 +152,17 @@ const parsed = (
     store: "durable_object",
     ...gathered.counted(nameOf),
   });
+
+test("also counts the time before the edge from which an agent reports requests", () => {
+  const sinceMs = 1_000 * at("15:13:05");
+  const totalOf = (time: string) => {
+    const plan = { span: SPAN, nowMs: NOW, sinceMs, currency: null };
+    const gathered = new GatheredActivity(plan, []);
+    gathered.add(at(time), cellOf({ completion_tokens: 110 }));
+    return gathered.counted(() => null).total;
+  };
+  // From 15:12:10 to the end at 15:14.
+  expect(totalOf("15:12:10").tokens_per_second).toBe(1);
+  // In the bucket in which counting began: 55 s.
+  expect(totalOf("15:13:00").tokens_per_second).toBe(2);
+});
