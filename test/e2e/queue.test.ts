@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import type { MadeKey } from "../../protocol/api/keys.ts";
 import { Live } from "../../protocol/api/live.ts";
 import { Logs } from "../../protocol/api/logs.ts";
+import { QUEUED_MAX } from "../../protocol/limits.ts";
 import { type SimulatedOllama, startSimulatedOllama } from "../../simulated/ollama.ts";
 import { eventually, TestStack } from "../support/stack.ts";
 
@@ -160,6 +161,34 @@ test("a caller who leaves while waiting costs Ollama nothing, and is recorded as
     (await logs()).find(({ status, key_id }) => status === "cancelled" && key_id === "caller"),
   );
   expect(cancelled).toMatchObject({ prompt_tokens: null, energy_j: null });
+  await slot.end();
+  expect(chats()).toBe(seen);
+});
+
+test("a full queue refuses one more request, with its place and when to come again", async () => {
+  const slot = await takeSlot();
+  const seen = chats();
+  const leaving = new AbortController();
+  const calls = Array.from({ length: QUEUED_MAX + 1 }, () =>
+    fetch(`${stack.url}/ollama/api/chat`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${ADMIN}` },
+      body: JSON.stringify({ model: "m", stream: false, messages: [] }),
+      signal: leaving.signal,
+    }),
+  );
+  const ended = Promise.allSettled(calls);
+  const refused = await Promise.race(calls);
+  expect([refused.status, Number(refused.headers.get("retry-after")) > 0]).toEqual([503, true]);
+  expect(await refused.text()).toMatch(
+    new RegExp(`at most ${QUEUED_MAX} requests .* position ${QUEUED_MAX + 1}`),
+  );
+  leaving.abort();
+  const answered = (await ended).filter(({ status }) => status === "fulfilled");
+  expect(answered).toHaveLength(1);
+  const id = refused.headers.get("x-request-id");
+  const entry = await eventually(async () => (await logs()).find((each) => each.id === id));
+  expect(entry).toMatchObject({ status: "error", http_status: 503, box: "shared" });
   await slot.end();
   expect(chats()).toBe(seen);
 });
