@@ -274,14 +274,15 @@ export class FleetCall {
 
   /** No box serves the call. */
   #refuse(failure: FailureReason): void {
-    this.#failed(failure);
-    this.record.write("error", wireErrorOf(failure).status, null);
+    this.record.write("error", this.#failed(failure), null);
     this.#done("refused");
   }
 
-  #failed(failure: FailureReason): void {
+  /** Returns the status that the caller got: that of the failure, unless its answer has begun. */
+  #failed(failure: FailureReason): number {
     this.failure = failure.reason;
     this.status ??= wireErrorOf(failure).status;
+    return this.status;
   }
 
   #ended(attempt: Attempt, end: Ended): void {
