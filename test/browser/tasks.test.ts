@@ -1,4 +1,4 @@
-/** What a stranger wants to know or do, from the first page, in at most three clicks or one entry of the palette. */
+/** The tasks of a stranger, from the first page: each in at most three clicks, or one entry of the palette. */
 import type { Page } from "playwright-core";
 import { beforeAll, test } from "vitest";
 import { callModel, edgeUrl, useBrowser, Viewer } from "./viewer.ts";
