@@ -1,6 +1,6 @@
 /** One call of `/api/generate`, timed by its caller. */
 import * as z from "zod";
-import type { Window } from "./counter.ts";
+import { GpuBenchError, type Window } from "./counter.ts";
 
 /** The last line of the answer, with Ollama's own figures. Durations are in nanoseconds. */
 const Final = z.object({
@@ -39,7 +39,7 @@ export async function generate(base: string, ask: Ask): Promise<Call> {
     body: JSON.stringify({ model, prompt, options, raw: true }),
   });
   if (!answer.ok || answer.body === null)
-    throw new Error(`${base} answered ${answer.status}: ${await answer.text()}`);
+    throw new GpuBenchError(`${base} answered ${answer.status}: ${await answer.text()}`);
   let firstMs = 0;
   let text = "";
   for await (const part of answer.body.pipeThrough(new TextDecoderStream())) {

@@ -10,10 +10,17 @@ import time
 
 EVERY_S = 0.02
 
-nvml = ctypes.CDLL("libnvidia-ml.so.1")
+NOT_SUPPORTED = 3
+
+try:
+    nvml = ctypes.CDLL("libnvidia-ml.so.1")
+except OSError as error:
+    sys.exit(f"the library of the NVIDIA driver cannot be loaded: {error}")
 
 
 def check(code, call):
+    if code == NOT_SUPPORTED:
+        sys.exit("this GPU has no energy counter: NVIDIA's have one from Volta on")
     if code != 0:
         sys.exit(f"{call} failed with NVML code {code}")
 

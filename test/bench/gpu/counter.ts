@@ -10,6 +10,11 @@ export type Counted = { atMs: number; joules: number };
 /** When Ollama had a request, unix ms. */
 export type Window = { fromMs: number; toMs: number };
 
+/** There is nothing to compare. The message is for people. */
+export class GpuBenchError extends Error {
+  override readonly name = "GpuBenchError";
+}
+
 export class EnergyCounter implements Disposable {
   readonly #process: ChildProcess;
   readonly #rows = new Map<number, Counted[]>();
@@ -25,12 +30,17 @@ export class EnergyCounter implements Disposable {
     });
   }
 
-  /** Resolves with the first row. @throws if the driver has no counter */
+  /** Resolves with the first row. @throws {GpuBenchError} if the driver has no counter */
   static async start(): Promise<EnergyCounter> {
     const counter = new EnergyCounter();
     const child = counter.#process;
-    await Promise.race([child.stdout && once(child.stdout, "data"), once(child, "close")]);
-    if (child.exitCode !== null) throw new Error(`python3 counter.py: ${counter.#failure}`);
+    await Promise.race([
+      child.stdout && once(child.stdout, "data"),
+      once(child, "close").catch((error: Error) => {
+        throw new GpuBenchError(`python3 cannot be started: ${error.message}`);
+      }),
+    ]);
+    if (child.exitCode !== null) throw new GpuBenchError(counter.#failure.trim());
     return counter;
   }
 

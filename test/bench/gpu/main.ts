@@ -18,7 +18,7 @@ import { eventually, TestStack } from "../../support/stack.ts";
 import { preciseCpuMsOf } from "../children.ts";
 import { median, round } from "../figures.ts";
 import { type Ask, type Call, generate, tokensPerSecond } from "./calls.ts";
-import { EnergyCounter } from "./counter.ts";
+import { EnergyCounter, GpuBenchError } from "./counter.ts";
 import { type Compared, comparedTable, energyLines, recordLines } from "./report.ts";
 
 const BOX = "gpu";
@@ -52,7 +52,7 @@ const TOGETHER = [
 async function main(): Promise<void> {
   const [model] = process.argv.slice(2);
   if (model === undefined)
-    throw new Error("Name a model that fits the GPU: npm run bench:gpu <model>");
+    throw new GpuBenchError("Name a model that fits the GPU: npm run bench:gpu <model>");
   const ollama = new URL(ollamaHost(process.env.OLLAMA_HOST ?? "127.0.0.1:11434")).origin;
   using counter = await EnergyCounter.start();
   await using stack = await TestStack.start();
@@ -209,4 +209,10 @@ async function besideDirect(ollama: string, edge: string, ask: Ask) {
   };
 }
 
-await main();
+try {
+  await main();
+} catch (error) {
+  if (!(error instanceof GpuBenchError)) throw error;
+  console.error(error.message);
+  process.exitCode = 1;
+}
