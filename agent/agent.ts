@@ -22,7 +22,7 @@ import { EnergyMeter } from "./measure/energy.ts";
 import { OwnRequests } from "./own-requests.ts";
 import { diskFolders } from "./readings/disk.ts";
 import { EnergyReport } from "./readings/energy-report.ts";
-import { GPU_PACE, type GpuSource } from "./readings/gpu-source.ts";
+import { GPU_PACE, type GpuSource, isBusyGpu } from "./readings/gpu-source.ts";
 import { InventoryPoller } from "./readings/inventory.ts";
 import { OpenRequests } from "./readings/open-requests.ts";
 import { pickGpuSource } from "./readings/pick-gpu-source.ts";
@@ -108,6 +108,7 @@ export class Agent {
     turns.patience.onChange = () => void this.#inventory.refresh();
     this.#energy.onBusy = (isBusy) => this.#gpu.needPower(isBusy);
     this.#energy.gpusOf = placements.gpusOf;
+    this.#energy.isUsed = (gpu) => isBusyGpu(this.#gpu, gpu);
     this.#inventory = new InventoryPoller({
       base: config.ollamaUrl,
       silence: turns.silence,

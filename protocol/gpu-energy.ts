@@ -1,8 +1,11 @@
 /** The energy of a GPU, by what its box was doing. Agent and edge add it up the same way. */
 import * as z from "zod";
 
+/** A GPU that shows a desktop or a video stays below. */
+export const GPU_BUSY_PERCENT = 20;
+
 /**
- * - `active`: a request that shares the GPU was open.
+ * - `active`: a request that shares the GPU was open, or somebody called the models in memory past the agent.
  * - `loaded`: no request was open, but Ollama had a model in memory. This is its standing cost.
  * - `idle`: neither.
  */

@@ -39,6 +39,9 @@ export const STRETCH_MS = 300;
  */
 export const MEAN_MS_MIN = 2_000;
 
+/** A reading of utilization covers up to a second, so the first ones after a request may show that request. */
+const USED_AFTER_MS = 2_000;
+
 const MS_PER_SECOND = 1_000;
 
 /** Energies kept for records not yet sent. The oldest are dropped; their records have none. */
@@ -67,12 +70,21 @@ export class EnergyMeter {
   readonly #spans = new Map<string, Span>();
   readonly #settled = new Map<string, RequestEnergy>();
   #open = 0;
+  /** No request has been open since. */
+  #restingSinceMs = Number.NEGATIVE_INFINITY;
 
   /** Called when the first request begins and when the last one has ended. */
   onBusy: (isBusy: boolean) => void = () => {};
 
   /** True while Ollama has a model in memory: idle power then is the model's standing cost. */
   hasModel = false;
+
+  /**
+   * Returns true while a GPU works for somebody although no request is open, such as callers of Ollama past
+   * the agent. With a model in memory, its energy is then that of requests that nobody knows, and not the
+   * standing cost of the model.
+   */
+  isUsed: (gpu: number) => boolean = () => false;
 
   /** Returns the GPUs that hold a model; null if unknown. */
   gpusOf: (model: string) => ReadonlySet<number> | null = () => null;
@@ -126,7 +138,10 @@ export class EnergyMeter {
     const span = this.#spans.get(id);
     if (span === undefined || span.toMs !== null) return;
     span.toMs = atMs;
-    if (--this.#open === 0) this.onBusy(false);
+    if (--this.#open === 0) {
+      this.#restingSinceMs = atMs;
+      this.onBusy(false);
+    }
     if (atMs <= this.#dividedMs(span)) this.#finish(id, span);
   }
 
@@ -211,8 +226,11 @@ export class EnergyMeter {
     }
     const active = { joules: busyJ, seconds: busyMs / MS_PER_SECOND };
     const rest = { joules: idleJ, seconds: (toMs - fromMs - busyMs) / MS_PER_SECOND };
-    const added = this.hasModel ? { active, loaded: rest } : { active, idle: rest };
-    this.#totals.set(gpu, addEnergy(this.#totals.get(gpu) ?? NO_ENERGY, added));
+    const isUsed =
+      this.#open === 0 && fromMs - this.#restingSinceMs >= USED_AFTER_MS && this.isUsed(gpu);
+    const state = !this.hasModel ? "idle" : isUsed ? "active" : "loaded";
+    const before = addEnergy(this.#totals.get(gpu) ?? NO_ENERGY, { active });
+    this.#totals.set(gpu, addEnergy(before, { [state]: rest }));
   }
 
   /**

@@ -4,6 +4,7 @@
  * `nvidia/` is the only implementation. A second vendor is a folder beside it and one line in
  * `pick-gpu-source.ts`; nothing else in the agent names a vendor.
  */
+import { GPU_BUSY_PERCENT } from "../../protocol/gpu-energy.ts";
 import type { GpuState } from "../../protocol/inventory.ts";
 import { READINGS_WATCHED_MS } from "../../protocol/limits.ts";
 import type { EnergyMethod, GpuSample } from "../../protocol/records.ts";
@@ -66,6 +67,15 @@ export interface GpuSource {
   /** Returns the current state without removing samples. */
   state(): GpuCondition;
 }
+
+/** Returns true if a GPU is busy by its newest reading. */
+export const isBusyGpu = (source: Pick<GpuSource, "latest">, gpuIndex: number): boolean =>
+  source
+    .latest()
+    .some(
+      ({ index, utilization_percent }) =>
+        index === gpuIndex && (utilization_percent ?? 0) >= GPU_BUSY_PERCENT,
+    );
 
 export type GpuSourceOptions = {
   /** Name of the box, copied into each sample. */

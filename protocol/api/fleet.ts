@@ -163,7 +163,7 @@ export const BoxDetail = BoxHealth.extend({
     })
     .describe("memory of all its GPUs; null where a GPU does not report it, and while it is down"),
   energy: EnergyTotal.nullable().describe(
-    "energy of all its GPUs since this edge has known them: while requests were open (active), while only a model was in memory (loaded), and otherwise (idle); null if none was measured",
+    "energy of all its GPUs since this edge has known them: while requests were open or somebody used a model past the agent (active), while only a model was in memory (loaded), and otherwise (idle); null if none was measured",
   ),
   gpu_energy: z
     .array(EnergyTotal.extend({ index: Count, uuid: z.string().nullable(), name: z.string() }))

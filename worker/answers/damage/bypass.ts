@@ -2,6 +2,7 @@
  * GPUs that are busy while no request is open on their box: traffic that bypasses the edge and the agent, or
  * another program. Pure.
  */
+import { GPU_BUSY_PERCENT } from "../../../protocol/gpu-energy.ts";
 import { type Readings, withTag } from "../../../protocol/inventory.ts";
 
 /** A GPU that is busy for nobody, since `since_ms`. */
@@ -16,8 +17,6 @@ export type Bypassed = {
   model: string | null;
 };
 
-/** A GPU that shows a desktop or a video stays below. */
-const BUSY_PERCENT = 20;
 /** A shorter time may be the end of a request, or a load. */
 export const BYPASSED_MIN_MS = 2 * 60_000;
 /** Ollama moves the end of a model's time by its keep-alive. Clocks and polls are closer than that. */
@@ -48,7 +47,7 @@ export function bypassedNext(
       busy === null ? [] : [{ busy, atMs: Date.parse(at) }],
     );
     const first = readings[0];
-    if (first === undefined || readings.some(({ busy }) => busy < BUSY_PERCENT)) return [];
+    if (first === undefined || readings.some(({ busy }) => busy < GPU_BUSY_PERCENT)) return [];
     const was = known.find((each) => each.gpu === gpu && each.since_ms > endedMs);
     const since_ms = was?.since_ms ?? first.atMs;
     // A request that ended in between was the reason.

@@ -109,3 +109,45 @@ test("counts energy apart while requests are open, while only a model is loaded,
     expect(total?.[state].seconds).toBeCloseTo(1, 6);
   }
 });
+
+test("counts the energy of callers past the agent as theirs, and not as the standing cost of the model", () => {
+  const meter = new EnergyMeter();
+  let isUsed = false;
+  meter.isUsed = () => isUsed;
+  const until = (seconds: number, watts: number) => {
+    for (let second = now + 1; second <= seconds; second++)
+      meter.read(0, watts, second * 1_000, "mean");
+    now = seconds;
+  };
+  let now = -1;
+  meter.hasModel = true;
+  until(0, 120);
+  until(10, 120);
+  isUsed = true;
+  until(20, 330);
+  isUsed = false;
+  until(30, 120);
+  expect(meter.totals.get(0)).toEqual({
+    active: { joules: 3_300, seconds: 10 },
+    loaded: { joules: 2_400, seconds: 20 },
+    idle: { joules: 0, seconds: 0 },
+  });
+});
+
+test("does not take the end of a request for a caller past the agent, nor another program for a model", () => {
+  const meter = new EnergyMeter();
+  meter.isUsed = () => true;
+  for (let second = 0; second <= 5; second++) meter.read(0, 100, second * 1_000);
+  expect(meter.totals.get(0)?.idle).toEqual({ joules: 500, seconds: 5 });
+  meter.hasModel = true;
+  meter.begin("a", 5_000);
+  meter.read(0, 100, 6_000);
+  meter.end("a", 6_000);
+  // The utilization of the first readings may still be that of the request.
+  meter.read(0, 100, 7_000);
+  meter.read(0, 100, 8_000);
+  expect(meter.totals.get(0)?.loaded).toEqual({ joules: 200, seconds: 2 });
+  meter.read(0, 100, 9_000);
+  expect(meter.totals.get(0)?.loaded.seconds).toBe(2);
+  expect(meter.totals.get(0)?.active).toEqual({ joules: 200, seconds: 2 });
+});
