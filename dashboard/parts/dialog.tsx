@@ -51,6 +51,36 @@ export function useSending() {
   return { ...state, send };
 }
 
+type FormActionsProps = {
+  close: () => void;
+  /** The label of the submit button. */
+  action: string;
+  isBusy?: boolean;
+  /** Its label while it is being sent. */
+  busyText?: string;
+  isReady?: boolean;
+  isDangerous?: boolean;
+};
+
+/** The end of the form of a dialog. */
+export const FormActions = ({
+  close,
+  action,
+  isBusy = false,
+  busyText = "Working…",
+  isReady = true,
+  isDangerous = false,
+}: FormActionsProps) => (
+  <div class="dialog-actions">
+    <button type="button" onClick={close}>
+      Cancel
+    </button>
+    <button type="submit" class={isDangerous ? "danger" : "primary"} disabled={isBusy || !isReady}>
+      {isBusy ? busyText : action}
+    </button>
+  </div>
+);
+
 /** The reason why something failed, in the words of the edge. */
 export const ErrorText = ({ error }: { error: string | null }) =>
   error === null ? null : (
@@ -118,14 +148,13 @@ export function Confirm({
             </>
           )}
           <ErrorText error={error} />
-          <div class="dialog-actions">
-            <button type="button" onClick={close}>
-              Cancel
-            </button>
-            <button type="submit" class={isDangerous ? "danger" : "primary"} disabled={!isReady}>
-              {isBusy ? "Working…" : action}
-            </button>
-          </div>
+          <FormActions
+            close={close}
+            action={action}
+            isBusy={isBusy}
+            isReady={isReady}
+            isDangerous={isDangerous}
+          />
         </form>
       )}
     </Modal>

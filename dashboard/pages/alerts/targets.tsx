@@ -5,7 +5,7 @@ import type { NotificationTarget } from "../../../protocol/api/notifications.ts"
 import { callJson } from "../../data/api.ts";
 import { useQuery } from "../../data/query.ts";
 import { Ago, Command, FailureNote, Section, TableScroll } from "../../parts/basics.tsx";
-import { Confirm, ErrorText, Modal, useSending } from "../../parts/dialog.tsx";
+import { Confirm, ErrorText, FormActions, Modal, useSending } from "../../parts/dialog.tsx";
 import { ActionsHead, RowAction } from "../../parts/row-actions.tsx";
 import {
   TARGET_FIELDS,
@@ -271,14 +271,7 @@ function AddTarget({ onClose }: { onClose: () => void }) {
               <span>Also a summary of the week, on Monday at 8</span>
             </label>
             <ErrorText error={error} />
-            <div class="dialog-actions">
-              <button type="button" onClick={close}>
-                Cancel
-              </button>
-              <button type="submit" class="primary" disabled={isBusy}>
-                {isBusy ? "Adding…" : "Add"}
-              </button>
-            </div>
+            <FormActions close={close} action="Add" busyText="Adding…" isBusy={isBusy} />
           </form>
         )
       }

@@ -2,7 +2,7 @@
 import { useRef, useState } from "preact/hooks";
 import type { Key, MadeKey } from "../../../protocol/api/keys.ts";
 import { callJson } from "../../data/api.ts";
-import { ErrorText, Modal, useSending } from "../../parts/dialog.tsx";
+import { ErrorText, FormActions, Modal, useSending } from "../../parts/dialog.tsx";
 import { formOfKey, type KeyForm, keyBody, keyChange, NEW_KEY } from "../../shape/key-form.ts";
 import { KeyFields } from "./key-fields.tsx";
 import { LimitFields } from "./limit-fields.tsx";
@@ -53,14 +53,11 @@ export function KeyDialog({ editing, onMade, onChanged, onClose }: Props) {
           <KeyFields form={form} set={set} />
           <LimitFields form={form} set={set} isOpen={editing?.limits != null} />
           <ErrorText error={error} />
-          <div class="dialog-actions">
-            <button type="button" onClick={close}>
-              Cancel
-            </button>
-            <button type="submit" class="primary" disabled={isBusy}>
-              {isBusy ? "Working…" : editing === null ? "Make key" : "Save"}
-            </button>
-          </div>
+          <FormActions
+            close={close}
+            action={editing === null ? "Make key" : "Save"}
+            isBusy={isBusy}
+          />
         </form>
       )}
     </Modal>

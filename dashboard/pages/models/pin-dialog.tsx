@@ -1,4 +1,5 @@
 /** Keeps a model in the memory of a box: never, always, or in some hours of the day. */
+
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { BoxPin } from "../../../protocol/api/pins.ts";
 import { callJson, errorMessage } from "../../data/api.ts";
@@ -6,6 +7,7 @@ import { preferences } from "../../data/preferences.ts";
 import { useQuery } from "../../data/query.ts";
 import { ownZone } from "../../data/zone.ts";
 import { Choice } from "../../parts/basics.tsx";
+import { FormActions } from "../../parts/dialog.tsx";
 import { Hour, TimeZones, ZONES } from "../../parts/hours.tsx";
 import { verdictOf } from "../../shape/fit.ts";
 import { type PinForm, pinBody, pinForm } from "../../shape/pins.ts";
@@ -109,14 +111,12 @@ export function PinDialog({ model, box, pin, changed, onClose }: Props) {
             {state.error}
           </p>
         )}
-        <div class="dialog-actions">
-          <button type="button" onClick={() => dialog.current?.close()}>
-            Cancel
-          </button>
-          <button type="submit" class="primary" disabled={state.isBusy}>
-            {state.isBusy ? "Saving…" : "Save"}
-          </button>
-        </div>
+        <FormActions
+          close={() => dialog.current?.close()}
+          action="Save"
+          busyText="Saving…"
+          isBusy={state.isBusy}
+        />
       </form>
     </dialog>
   );

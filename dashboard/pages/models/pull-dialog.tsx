@@ -1,9 +1,11 @@
 /** The choice of the boxes to pull a model to, with where it fits. */
+
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { LiveBox } from "../../../protocol/api/live.ts";
 import { bytesOfSize } from "../../../protocol/model-memory.ts";
 import { preferences } from "../../data/preferences.ts";
 import { Simulated } from "../../parts/basics.tsx";
+import { FormActions } from "../../parts/dialog.tsx";
 import { bytes } from "../../shape/format.ts";
 import { type PullTarget, pullTargets } from "../../shape/pull-target.ts";
 
@@ -65,14 +67,11 @@ export function PullDialog({ model, boxes, startPull, onClose }: Props) {
             </label>
           ))}
         </fieldset>
-        <div class="dialog-actions">
-          <button type="button" onClick={() => dialog.current?.close()}>
-            Cancel
-          </button>
-          <button type="submit" class="primary" disabled={chosen.length === 0}>
-            {actionOf(chosen)}
-          </button>
-        </div>
+        <FormActions
+          close={() => dialog.current?.close()}
+          action={actionOf(chosen)}
+          isReady={chosen.length > 0}
+        />
       </form>
     </dialog>
   );
