@@ -86,7 +86,7 @@ export async function call(
   }
   let response: Response;
   try {
-    response = await fetch(urlOf(path, params, query), init);
+    response = await fetch(apiUrl(path, params, query), init);
   } catch (error) {
     if (signal?.aborted) throw error;
     throw new Unreachable("The edge is not responding.");
@@ -95,7 +95,7 @@ export async function call(
   return response;
 }
 
-function urlOf(path: string, params: Record<string, string>, query: Query): string {
+export function apiUrl(path: string, params: Record<string, string>, query: Query): string {
   const filled = path.replace(/\{(\w+)\}/g, (_, name: string) =>
     encodeURIComponent(params[name] ?? ""),
   );

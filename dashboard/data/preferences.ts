@@ -3,6 +3,7 @@
  * is checked.
  */
 import { effect, signal } from "@preact/signals";
+import { type ComparedPrice, comparedPriceIn } from "../shape/compared-price.ts";
 import { RANGES, type Range } from "../shape/history.ts";
 import { type ColumnName, columnsIn, USUAL_COLUMNS } from "../shape/request-columns.ts";
 
@@ -18,6 +19,8 @@ export type Preferences = {
   range: Range;
   /** The columns of the request list. */
   columns: ColumnName[];
+  /** Null: the price that the edge compares with, if any. */
+  comparedPrice: ComparedPrice | null;
 };
 
 const NAME = "preferences";
@@ -29,6 +32,7 @@ export const DEFAULTS: Preferences = {
   sizes: "binary",
   range: "1h",
   columns: USUAL_COLUMNS,
+  comparedPrice: null,
 };
 
 /** Parses the stored preferences. Invalid or missing fields take their default. */
@@ -44,6 +48,7 @@ export function preferencesOf(value: unknown): Preferences {
     sizes: oneOf(["binary", "decimal"], fields.sizes, DEFAULTS.sizes),
     range: oneOf(RANGES, fields.range, DEFAULTS.range),
     columns: columnsIn(fields.columns),
+    comparedPrice: comparedPriceIn(fields.comparedPrice),
   };
 }
 

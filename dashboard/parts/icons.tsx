@@ -59,3 +59,4 @@ export const FilterIcon = icon(<path d="M3 5h14M6 10h8m-5 5h2" />);
 export const PauseIcon = icon(<path d="M7.5 5v10m5-10v10" />);
 export const PlayIcon = icon(<path d="m7 4.5 8 5.5-8 5.5z" />);
 export const BookmarkIcon = icon(<path d="M5.5 3.5h9v13L10 13l-4.5 3.5z" />);
+export const UsageIcon = icon(<path d="M11 2.5 4.5 11.5H9l-1 6 6.5-9H10z" />);

@@ -7,6 +7,7 @@ export const PAGES = [
   "boxes",
   "models",
   "system",
+  "usage",
   "alerts",
   "chat",
   "connect",

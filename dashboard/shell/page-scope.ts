@@ -18,6 +18,7 @@ const EVERY_PART = ["box", "model", "key"] as const;
 const USES: Partial<Record<Page, PageScopeUse>> = {
   overview: { narrows: EVERY_PART, time: "preferred", isCompared: true },
   requests: { narrows: EVERY_PART, time: "any", isCompared: false },
+  usage: { narrows: EVERY_PART, time: "month", isCompared: true },
   system: { narrows: ["box"], time: null, isCompared: false },
   box: { narrows: EVERY_PART, time: "preferred", isCompared: true },
   model: { narrows: EVERY_PART, time: "preferred", isCompared: true },

@@ -14,6 +14,7 @@ import {
   RequestsIcon,
   SettingsIcon,
   SystemIcon,
+  UsageIcon,
 } from "../parts/icons.tsx";
 import { lazy } from "../parts/lazy.tsx";
 import { PAGES, type Page } from "../shape/route.ts";
@@ -63,6 +64,14 @@ export const ENTRIES: Record<Page, Entry> = {
     scope: "stats",
     Icon: SystemIcon,
     Page: lazy(async () => (await import("../pages/system/system.tsx")).SystemPage),
+  },
+  usage: {
+    name: "Usage & energy",
+    brief: "Usage",
+    group: "Understand",
+    scope: null,
+    Icon: UsageIcon,
+    Page: lazy(async () => (await import("../pages/usage/usage.tsx")).UsagePage),
   },
   alerts: {
     name: "Alerts & events",

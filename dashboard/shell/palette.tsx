@@ -8,6 +8,7 @@ import { changeScope, linkTo, scope, switchComparison, togglePause } from "../da
 import { hasScope, isOpenEdge } from "../data/self.ts";
 import { shareView } from "../data/share.ts";
 import { Modal } from "../parts/dialog.tsx";
+import { CALENDAR_TIMES } from "../shape/calendar.ts";
 import { untagged } from "../shape/models.ts";
 import { commandsFor, type PaletteEntry, requestCommand } from "../shape/palette.ts";
 import { typedSize } from "../shape/room-verdict.ts";
@@ -178,6 +179,18 @@ function actions(): PaletteEntry[] {
       name: "Failed requests",
       words: "errors",
       href: linkTo("requests", {}, { status: "error" }),
+    },
+    {
+      kind: "Action",
+      name: "Energy and cost by key, this week",
+      words: "usage who most",
+      href: linkTo("usage", CALENDAR_TIMES["This week"](Date.now()), { by: "key" }),
+    },
+    {
+      kind: "Action",
+      name: "Energy and cost by model, last month",
+      words: "usage idle",
+      href: linkTo("usage", CALENDAR_TIMES["Last month"](Date.now())),
     },
     {
       kind: "Action",

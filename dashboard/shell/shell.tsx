@@ -17,7 +17,8 @@ import { TopBar } from "./top-bar.tsx";
 
 export function Shell() {
   const pages = openPages();
-  const [first = "connect"] = pages;
+  // Others meet the set-up of their client first.
+  const first = pages.includes("overview") ? "overview" : "connect";
   const page = pages.includes(place.value.page) ? place.value.page : first;
   const { Page } = ENTRIES[page];
   const name = nameOf(page);

@@ -1,5 +1,6 @@
 /** `/api/costs`: what models and boxes cost, for requests and for standing by. */
 import * as z from "zod";
+import { COST_PERIODS } from "../cost-periods.ts";
 import { TimeZone } from "../day-hours.ts";
 import { Currency, Tariff } from "../tariff.ts";
 import type { ApiRoute } from "./route.ts";
@@ -28,7 +29,7 @@ export const CostRow = z
       .string()
       .nullable()
       .describe(
-        "model, box, id of a key, day (2026-11-26) or month (2026-11); null: belongs to no model or key",
+        "model, box, id of a key, day (2026-11-26), Monday of a week or month (2026-11); null: belongs to no model or key",
       ),
     requests: Count,
     energy_requests: Count.describe("requests whose energy is known"),
@@ -65,17 +66,44 @@ export const CostRow = z
   .meta({ id: "CostRow" });
 export type CostRow = z.infer<typeof CostRow>;
 
+/** The figures of a {@link CostRow} that a chart draws. */
+const CostPart = CostRow.pick({
+  group: true,
+  requests: true,
+  prompt_tokens: true,
+  completion_tokens: true,
+  energy_j: true,
+  cost: true,
+  co2_g: true,
+}).extend({
+  unused_energy_j: energy("the part of energy_j that was drawn while no request was open"),
+  unused_cost: cost("cost of unused_energy_j"),
+});
+export type CostPart = z.infer<typeof CostPart>;
+
+const CostPeriod = z
+  .object({
+    period: z.string().describe("a day, the Monday of a week (2026-11-23), or a month (2026-11)"),
+    parts: z.array(CostPart).describe("the groups of the rows that have any part in it"),
+  })
+  .meta({ id: "CostPeriod" });
+export type CostPeriod = z.infer<typeof CostPeriod>;
+
 /** `GET /api/costs`. */
 export const Costs = z
   .object({
-    by: z.enum(["model", "box", "key", "day", "month"]),
+    by: z.enum(["model", "box", "key", "day", "week", "month"]),
     from: Time.describe("start of the first hour"),
     to: Time.describe("end of the last hour"),
     time_zone: z.string().describe("time zone of days and months"),
     currency: Currency.nullable().describe("null until a tariff was set"),
     compared_with: Tariff.shape.compared_with.unwrap(),
-    rows: z.array(CostRow).describe("models, boxes and keys by energy, days and months by time"),
+    rows: z.array(CostRow).describe("models, boxes and keys by energy, times by time"),
     total: CostRow.describe("sum of the rows; its group is null"),
+    periods: z
+      .array(CostPeriod)
+      .nullable()
+      .describe("the rows over time, without empty periods; null unless over= names their length"),
     since: Time.describe("when counting began"),
     store: Store,
   })
@@ -92,11 +120,17 @@ export const CostsQuery = z.strictObject({
     "a date in the time zone, or a time; default: the first day of this month",
   ),
   to: Moment.optional().describe("a date or a time that is not included; default: now"),
+  over: z
+    .enum(COST_PERIODS)
+    .optional()
+    .describe("also divides the rows by time; not for by=day, week or month"),
   time_zone: TimeZone.optional().describe("default: that of the tariff's default rate, or UTC"),
   ...KeyNarrowing.shape,
   format: ExportFormat,
 });
 export type CostsQuery = z.infer<typeof CostsQuery>;
+
+const OwnCostsQuery = CostsQuery.omit({ key: true });
 
 export const COST_ROUTES = {
   costs: {
@@ -112,6 +146,20 @@ export const COST_ROUTES = {
       "kept for 90 days; earlier requests belong to no key.",
     ].join(" "),
     query: CostsQuery,
+    answer: Costs,
+    media: EXPORT_MEDIA,
+  },
+  ownCosts: {
+    method: "GET",
+    path: "/api/costs/self",
+    scope: "any",
+    tag: "Costs",
+    summary: "Energy, cost and CO2 of the requests of the key or the person that makes this call",
+    description: [
+      "The same as /api/costs?key=, for those who may not see the requests of others. Kept for 90 days. The power of an idle",
+      "box belongs to nobody. If the edge is open and needs no key, everything.",
+    ].join(" "),
+    query: OwnCostsQuery,
     answer: Costs,
     media: EXPORT_MEDIA,
   },

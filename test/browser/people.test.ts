@@ -140,10 +140,17 @@ test("a key for one model with a daily limit is made, used, watched by its membe
   await page.getByRole("row", { name: /^Ada/ }).getByText("1 of 2 left").waitFor();
   await member.page.getByText("llama3.2:latest", { exact: true }).waitFor();
   const links = await member.page.getByRole("navigation").getByRole("link").allTextContents();
-  expect(links.map((text) => text.slice(0, 7))).toEqual(["Connect", "Setting", "API"]);
+  expect(links.map((text) => text.slice(0, 7))).toEqual(["Usage &", "Connect", "Setting", "API"]);
   await member.page.getByLabel("Set up a client").selectOption("Claude Code");
   await member.page.getByText(`ANTHROPIC_AUTH_TOKEN=${key}`).waitFor();
   await checkLayout(member);
+  await member.page.getByRole("link", { name: "Usage & energy", exact: true }).click();
+  const used = member.page.getByRole("region", { name: "Table of usage and energy" });
+  await used.getByRole("row", { name: /^llama3.2/ }).waitFor();
+  expect(await used.getByRole("link").count()).toBe(0);
+  expect(await member.page.getByRole("button", { name: "Key", exact: true }).count()).toBe(0);
+  await checkLayout(member);
+  await member.page.getByRole("link", { name: "Connect", exact: true }).click();
   // After a reload nothing knows the key but its owner, who can paste it.
   await member.page.reload();
   await member.page.getByText("/ollama/k/<your key> ollama run").waitFor();
@@ -191,7 +198,7 @@ test("a person signs in, sees only their own usage and models, and reaches nothi
   await expect.poll(() => usage.first().textContent()).toBe("1");
   await page.getByText("llama3.2:latest", { exact: true }).waitFor();
   const links = await page.getByRole("navigation").getByRole("link").allTextContents();
-  expect(links.map((text) => text.slice(0, 7))).toEqual(["Connect", "Setting", "API"]);
+  expect(links.map((text) => text.slice(0, 7))).toEqual(["Usage &", "Connect", "Setting", "API"]);
   await checkLayout(viewer);
   const statuses = await page.evaluate(
     `Promise.all(["/api/keys", "/api/stats/logs", "/api/live", "/api/boxes", "/api/audit", "/api/keys/self"].map(

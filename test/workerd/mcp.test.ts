@@ -50,7 +50,7 @@ test("a key gets the tools of its scopes, and no other works", async () => {
   );
   await reader.close();
   const caller = await connected(CALLER);
-  expect((await caller.listTools()).tools.map(({ name }) => name)).toEqual(["ownKey"]);
+  expect((await caller.listTools()).tools.map(({ name }) => name)).toEqual(["ownCosts", "ownKey"]);
   await caller.close();
 });
 

@@ -1,6 +1,10 @@
-/** `GET /api/keys/self`: a key reads its own rights and usage. */
+/** `GET /api/keys/self` and `/api/costs/self`: a key reads its own rights, usage and costs. */
+import { env } from "cloudflare:test";
 import { expect, test } from "vitest";
+import { Costs } from "../../protocol/api/costs.ts";
 import type { Keys, MadeKey, OwnKey } from "../../protocol/api/keys.ts";
+import { aggregatorOf } from "../../worker/aggregator/stub.ts";
+import { recordOf } from "../support/records.ts";
 import { call as openCall } from "./calls.ts";
 import { FakeBox } from "./fake-box.ts";
 import { ADMIN, bearer, CALLER, call, keys } from "./keyed-edge.ts";
@@ -60,4 +64,34 @@ test("a configured key sees itself, and a caller of an open edge has no key and 
   });
   const open = await (await openCall("/api/keys/self")).json<OwnKey>();
   expect([open.key, open.usage, open.scopes.includes("admin")]).toEqual([null, null, true]);
+});
+
+test("a key reads the costs of its own requests over time, and those of no other", async () => {
+  await using _box = await FakeBox.connect("atlas", ["llama3.2:latest", "mistral:latest"]);
+  const [ada, grace] = [await make({ name: "Ada" }), await make({ name: "Grace" })];
+  const record = (key_id: string, model: string, energy_j: number, n: number) =>
+    recordOf(Date.now(), { key_id, model, energy_j, latency_ms: 0 }, n);
+  await aggregatorOf(env).ingest([
+    record(ada.id, "llama3.2", 100, 1),
+    record(ada.id, "mistral", 20, 2),
+    record(grace.id, "llama3.2", 4_000, 3),
+  ]);
+  const since = new Date(Date.now() - 86_400_000).toISOString();
+  const costsOf = (query: string, key = ada.key) =>
+    call(`/api/costs/self?from=${since}&${query}`, { headers: bearer(key) });
+  const own = Costs.parse(await (await costsOf("by=model&over=month")).json());
+  expect(own.rows.map(({ group, energy_j }) => [group, energy_j])).toEqual([
+    ["llama3.2", 100],
+    ["mistral", 20],
+  ]);
+  expect(own.total).toMatchObject({ requests: 2, energy_j: 120, idle_energy_j: null });
+  expect(own.periods?.flatMap(({ parts }) => parts.map(({ requests }) => requests))).toEqual([
+    1, 1,
+  ]);
+  const byKey = Costs.parse(await (await costsOf("by=key")).json());
+  expect(byKey.rows.map(({ group }) => group)).toEqual([ada.id]);
+  expect((await costsOf(`key=${grace.id}`)).status).toBe(400);
+  expect((await costsOf("by=model", "oes_1_unknown")).status).toBe(401);
+  expect(await (await costsOf("by=model&format=csv")).text()).toMatch(/^group,requests,/);
+  expect((await call("/api/costs", { headers: bearer(ada.key) })).status).toBe(403);
 });

@@ -1,5 +1,6 @@
 /** The view of costs: sums of requests and of energy over a span, grouped as the query requests. */
 import type { Costs, CostsQuery } from "../../protocol/api/costs.ts";
+import { costPeriods } from "../answers/cost-periods.ts";
 import { costRows } from "../answers/costs.ts";
 import { costsSpan } from "../answers/costs-span.ts";
 import { isoOf } from "../answers/figures.ts";
@@ -28,6 +29,16 @@ export async function costsOf(
     query.key === undefined
       ? await costParts(stores, span, filter, nowMs)
       : { requests: [], energy: [] };
+  const all = {
+    by: query.by,
+    timeZone: span.timeZone,
+    model,
+    ...parts,
+    ofKeys,
+    nameOf: (key: string) => keyNameOf(key, (id) => issuedKeys.get(id)),
+    currency,
+    comparedWith,
+  };
   return {
     by: query.by,
     from: isoOf(span.from * 1_000),
@@ -35,16 +46,8 @@ export async function costsOf(
     time_zone: span.timeZone,
     currency,
     compared_with: comparedWith,
-    ...costRows({
-      by: query.by,
-      timeZone: span.timeZone,
-      model,
-      ...parts,
-      ofKeys,
-      nameOf: (key) => keyNameOf(key, (id) => issuedKeys.get(id)),
-      currency,
-      comparedWith,
-    }),
+    ...costRows(all),
+    periods: query.over === undefined ? null : costPeriods(all, query.over),
     since: isoOf(
       Math.max(isByKey ? keyHours.sinceMs : createdAtMs, epochs.clearedMs("metrics") ?? 0),
     ),

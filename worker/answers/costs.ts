@@ -5,6 +5,7 @@
  * rest is unassigned, so that the parts of a row add up to what the meter counted.
  */
 import type { CostRow, Costs } from "../../protocol/api/costs.ts";
+import { COST_PERIODS, type CostPeriodLength } from "../../protocol/cost-periods.ts";
 import type { Tariff } from "../../protocol/tariff.ts";
 import { type Amount, addAmounts, NO_AMOUNT, remainder } from "../counting/amount.ts";
 import type { EnergyHour } from "../counting/energy-hours.ts";
@@ -14,7 +15,7 @@ import {
   type RequestSums,
   withoutRequests,
 } from "../counting/request-sums.ts";
-import { localDay } from "./local-time.ts";
+import { periodNames } from "./local-time.ts";
 
 /** `at` is the start of an hour or less, unix seconds. */
 export type RequestPart = { at: number; box: string; model: string; sums: RequestSums };
@@ -62,7 +63,7 @@ type Whole = Group & { unassigned: Amount; isMetered: boolean };
 export function costRows(parts: CostsParts): Pick<Costs, "rows" | "total"> {
   const groups = groupsOf(parts);
   const rows = [...groups].map(([group, whole]) => ({ group, whole }));
-  const isTime = parts.by === "day" || parts.by === "month";
+  const isTime = isTimeGroup(parts.by);
   rows.sort((a, b) =>
     isTime
       ? (a.group ?? "") < (b.group ?? "")
@@ -81,6 +82,9 @@ export function costRows(parts: CostsParts): Pick<Costs, "rows" | "total"> {
   return { rows: rows.map(({ group, whole }) => rowOf(group, whole)), total: rowOf(null, total) };
 }
 
+const isTimeGroup = (by: Costs["by"]): by is CostPeriodLength =>
+  COST_PERIODS.some((each) => each === by);
+
 /** Sums the parts by group, box by box, and then over the boxes. */
 function groupsOf({ by, timeZone, model: only, requests, energy, ofKeys }: CostsParts) {
   const byBox = new Map<string, Map<string | null, Group>>();
@@ -91,13 +95,7 @@ function groupsOf({ by, timeZone, model: only, requests, energy, ofKeys }: Costs
     groups.set(group, { ...before, ...change(before) });
   };
   const metered = new Set<string>();
-  const days = new Map<number, string>();
-  const timeOf = (at: number): string => {
-    const hour = Math.floor(at / 3_600);
-    const day = days.get(hour) ?? localDay(hour * 3_600_000, timeZone);
-    days.set(hour, day);
-    return by === "month" ? day.slice(0, 7) : day;
-  };
+  const timeOf = isTimeGroup(by) ? periodNames(by, timeZone) : () => "";
   const groupOf = (at: number, box: string, model: string | null, key: string | null = null) =>
     by === "model"
       ? model || NO_GROUP

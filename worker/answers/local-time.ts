@@ -1,4 +1,4 @@
-/** Days and months of a time zone. Pure. */
+/** Days, weeks and months of a time zone. Pure. */
 
 const formats = new Map<string, Intl.DateTimeFormat>();
 
@@ -64,4 +64,36 @@ export function localTimeText(ms: number, timeZone: string, nowMs: number): stri
   const day = localDay(ms, timeZone);
   const time = `${hour}:${minute}`;
   return day === localDay(nowMs, timeZone) ? time : `${time} on ${day}`;
+}
+
+const HOUR_SECONDS = 3_600;
+const DAY_MS = 24 * HOUR_SECONDS * 1_000;
+
+/**
+ * Returns what names the day, the week or the month of an hour, unix seconds: a date, that of its Monday,
+ * or 2026-11. Remembers each hour, because formatting it takes longer than the rest of a sum.
+ */
+export function periodNames(
+  length: "day" | "week" | "month",
+  timeZone: string,
+): (at: number) => string {
+  const names = new Map<number, string>();
+  const nameOf = (hour: number): string => {
+    const day = localDay(hour * HOUR_SECONDS * 1_000, timeZone);
+    if (length === "month") return day.slice(0, 7);
+    return length === "week" ? mondayOf(day) : day;
+  };
+  return (at) => {
+    const hour = Math.floor(at / HOUR_SECONDS);
+    const name = names.get(hour) ?? nameOf(hour);
+    names.set(hour, name);
+    return name;
+  };
+}
+
+/** Dates without a zone: their weekday is that of the same date in UTC. */
+function mondayOf(day: string): string {
+  const ms = Date.parse(`${day}T00:00:00Z`);
+  const sinceMonday = (new Date(ms).getUTCDay() + 6) % 7;
+  return new Date(ms - sinceMonday * DAY_MS).toISOString().slice(0, 10);
 }

@@ -1,6 +1,6 @@
 /** `/api/tariff` and `/api/costs`: what a kilowatt-hour costs, and what was spent. */
 import { Hono } from "hono";
-import { COST_ROUTES } from "../../protocol/api/costs.ts";
+import { COST_ROUTES, type Costs, type CostsQuery } from "../../protocol/api/costs.ts";
 import { TARIFF_ROUTES } from "../../protocol/api/tariff.ts";
 import { aggregatorOf } from "../aggregator/stub.ts";
 import { costsExport } from "../answers/export.ts";
@@ -25,9 +25,16 @@ serveRoute(costRoutes, TARIFF_ROUTES.removeTariff, async (_, c) => {
   return aggregatorOf(c.env).tariff();
 });
 
-serveRoute(costRoutes, COST_ROUTES.costs, async ({ query }, c) => {
-  const answer = await aggregatorOf(c.env).costs(query);
+// Before /api/costs, which has the same beginning.
+serveRoute(costRoutes, COST_ROUTES.ownCosts, ({ query, principal: { keyId } }, c) =>
+  answerOf(c.env, keyId === null ? query : { ...query, key: keyId }),
+);
+
+serveRoute(costRoutes, COST_ROUTES.costs, ({ query }, c) => answerOf(c.env, query));
+
+async function answerOf(env: Env["Bindings"], query: CostsQuery): Promise<Costs | Response> {
+  const answer = await aggregatorOf(env).costs(query);
   if ("invalid" in answer)
     throw new GatewayError({ reason: "bad_request", detail: answer.invalid });
   return query.format === "json" ? answer : costsExport(query.format, answer.rows);
-});
+}

@@ -2,10 +2,10 @@
 import { live } from "../../data/live.ts";
 import { place, replaceQuery } from "../../data/place.ts";
 import { useQuery } from "../../data/query.ts";
+import { linkTo } from "../../data/scope.ts";
 import { Section, Skeleton } from "../../parts/basics.tsx";
 import { NoBox } from "../../parts/install.tsx";
 import { hasHistory } from "../../shape/history.ts";
-import { EnergyCosts } from "./costs.tsx";
 import { GpuCard } from "./gpu-card.tsx";
 import { MachineHistory } from "./history.tsx";
 import { MachineCard } from "./machine-card.tsx";
@@ -46,6 +46,9 @@ export function SystemPage() {
       <Section title="GPUs" aside={pick}>
         <PowerNow gpus={gpus} tariff={tariff.data} />
         <EnergySpent boxes={shown} />
+        <p class="line">
+          <a href={linkTo("usage")}>Usage and energy over time, by model, box and key</a>
+        </p>
         <ul class="cards">
           {gpus.map((gpu) => (
             <GpuCard key={`${gpu.box} ${gpu.index}`} gpu={gpu} concerns={health.concerns} />
@@ -57,7 +60,6 @@ export function SystemPage() {
           </p>
         ))}
       </Section>
-      <EnergyCosts box={chosen} hasTariff={(tariff.data?.tariff ?? null) !== null} />
       <MachineHistory box={chosen} hasStore={hasHistory(health.sinks)} />
       <Section title="Machines">
         <ul class="cards">

@@ -3,56 +3,16 @@ import { CostRow } from "../../../../protocol/api/costs.ts";
 import { type CostsParts, costRows } from "../../../../worker/answers/costs.ts";
 import { costsSpan } from "../../../../worker/answers/costs-span.ts";
 import { localDay, startOfDay } from "../../../../worker/answers/local-time.ts";
-import type { Amount } from "../../../../worker/counting/amount.ts";
-import { NO_REQUESTS } from "../../../../worker/counting/request-sums.ts";
+import {
+  COSTS_DAY as DAY,
+  COSTS_HOUR as HOUR,
+  energyPart as hour,
+  costsParts as parts,
+  requestPart as request,
+  COSTS_SCENE as SCENE,
+} from "../../../support/costs-scene.ts";
 import { seeded } from "../../../support/seeded.ts";
 
-const DAY = Date.parse("2026-03-10T00:00:00Z") / 1_000;
-const HOUR = 3_600;
-
-/** Energy that costs a cent per 100 J, and emits a gram per 10 J. */
-const amount = (j: number): Amount => ({ j, cost: j / 10_000, cost_j: j, co2_g: j / 10, co2_j: j });
-const request = (at: number, box: string, model: string, j: number | null, rest: object = {}) => ({
-  at,
-  box,
-  model,
-  sums: {
-    ...NO_REQUESTS,
-    requests: 1,
-    prompt_tokens: 1_000,
-    completion_tokens: 500,
-    ...(j !== null && { ...amount(j), energy_requests: 1 }),
-    ...rest,
-  },
-});
-const hour = (
-  at: number,
-  box: string,
-  active: number,
-  idle: number,
-  standing: Record<string, number>,
-) => ({
-  box,
-  hour: {
-    at,
-    active: amount(active),
-    idle: amount(idle),
-    loaded: amount(Object.values(standing).reduce((sum, j) => sum + j, 0)),
-    standing: Object.entries(standing).map(([model, j]) => ({ model, ...amount(j) })),
-  },
-});
-const parts = (rest: Partial<CostsParts>): CostsParts => ({
-  by: "model",
-  timeZone: "UTC",
-  model: undefined,
-  requests: [],
-  energy: [],
-  ofKeys: null,
-  nameOf: (key) => (key === "a1" ? "Ada" : null),
-  currency: "EUR",
-  comparedWith: null,
-  ...rest,
-});
 const groups = (rest: Partial<CostsParts>) =>
   costRows(parts(rest)).rows.map((row) => [
     row.group,
@@ -61,20 +21,6 @@ const groups = (rest: Partial<CostsParts>) =>
     row.idle_energy_j,
     row.unassigned_energy_j,
   ]);
-
-const SCENE = {
-  requests: [
-    request(DAY, "atlas", "big", 600),
-    request(DAY + 90, "atlas", "big", 100),
-    request(DAY + HOUR, "atlas", "small", 200),
-    request(DAY + 86_400, "basil", "big", null),
-  ],
-  energy: [
-    hour(DAY, "atlas", 720, 50, { big: 300 }),
-    hour(DAY + HOUR, "atlas", 200, 0, { big: 40, small: 40 }),
-    hour(DAY + 86_400, "basil", 90, 10, {}),
-  ],
-};
 
 test("shows for each model what its requests cost, and what it cost unused", () => {
   expect(groups(SCENE)).toEqual([

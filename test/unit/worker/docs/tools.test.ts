@@ -10,7 +10,7 @@ const namesFor = (...scopes: Scope[]) => Object.keys(toolsOf(API_ROUTES, new Set
 const tools = Object.entries(toolsOf(API_ROUTES, ALL));
 
 test("a reader gets tools that read, and only an administrator those that change something", () => {
-  expect(namesFor("infer")).toEqual(["ownKey"]);
+  expect(namesFor("infer")).toEqual(["ownCosts", "ownKey"]);
   expect(namesFor("stats")).toEqual(expect.arrayContaining(["health", "logs", "costs"]));
   expect(namesFor("stats", "models")).toEqual(namesFor("stats"));
   expect(namesFor("stats")).not.toContain("unloadModel");
