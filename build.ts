@@ -17,6 +17,9 @@ process.env.NODE_ENV = "production";
 
 const OUT = "dist/assets";
 const HASHED = "assets/immutable";
+/** Icons of the installed page, which its manifest links by their names. */
+const ICONS = ["icon.svg", "icon-192.png", "icon-512.png", "icon-maskable-512.png"];
+const ICONS_OUT = `${OUT}/assets/icons`;
 const NOTICES = `${OUT}/assets/third-party-notices.txt`;
 const LIBRARY = "dist/library";
 const LOCAL = "dist/local";
@@ -53,12 +56,17 @@ const page: InlineConfig = {
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
     rolldownOptions: {
-      input: { page: "dashboard/index.html", docs: "dashboard/docs.css" },
+      input: {
+        page: "dashboard/index.html",
+        docs: "dashboard/docs.css",
+        "docs-try": "dashboard/docs-try.ts",
+      },
       output: {
         // Browsers keep files with a hash for a year: see worker/routes/page.ts.
-        entryFileNames: `${HASHED}/[name]-[hash].js`,
+        // The Worker links the script and the style of /api/docs by their names.
+        entryFileNames: ({ name }) =>
+          name === "docs-try" ? "assets/docs.js" : `${HASHED}/[name]-[hash].js`,
         chunkFileNames: `${HASHED}/[name]-[hash].js`,
-        // The Worker links the style of /api/docs by its name.
         assetFileNames: ({ names }) =>
           names.includes("docs.css")
             ? "assets/[name][extname]"
@@ -110,7 +118,12 @@ async function writePage(): Promise<string[]> {
   const isPage = (file: { fileName: string }) => file.fileName === "index.html";
   for (const file of built.output.toSorted((a, b) => Number(isPage(a)) - Number(isPage(b))))
     writeIfChanged(join(OUT, file.fileName), file.type === "chunk" ? file.code : file.source);
-  const kept = new Set([NOTICES, ...built.output.map(({ fileName }) => join(OUT, fileName))]);
+  const icons = ICONS.map((name) => join(ICONS_OUT, name));
+  const kept = new Set([
+    NOTICES,
+    ...icons,
+    ...built.output.map(({ fileName }) => join(OUT, fileName)),
+  ]);
   for (const file of readdirSync(`${OUT}/assets`, { recursive: true, withFileTypes: true })) {
     const path = join(file.parentPath, file.name);
     if (file.isFile() && !kept.has(path)) rmSync(path, { force: true });
@@ -140,13 +153,15 @@ async function writeForWorkerd(entryPoint: string, outfile: string): Promise<str
 }
 
 // Files are overwritten and folders never emptied: another start may be reading them.
-for (const folder of [`${OUT}/agent`, `${OUT}/${HASHED}`, LIBRARY, LOCAL])
+for (const folder of [`${OUT}/agent`, `${OUT}/${HASHED}`, ICONS_OUT, LIBRARY, LOCAL])
   mkdirSync(folder, { recursive: true });
 const unit = readFileSync("agent/install/ollama-edge-agent.service");
 writeIfChanged(`${OUT}/agent/ollama-edge-agent.service`, unit);
 
 // Browsers ask for this path by themselves, whatever the page links.
 writeIfChanged(`${OUT}/favicon.ico`, readFileSync("dashboard/icons/favicon.ico"));
+for (const name of ICONS)
+  writeIfChanged(join(ICONS_OUT, name), readFileSync(`dashboard/icons/${name}`));
 
 const packages = await Promise.all([
   writeForNode("agent/main.ts", `${OUT}/agent/agent.mjs`),

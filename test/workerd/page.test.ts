@@ -9,7 +9,7 @@ test("keeps the files that the page links for a year, and the page itself not at
   const links = [...(await page.text()).matchAll(/(?:src|href)="([^"]+)"/g)];
   // The build may put what pages share into further scripts.
   const kinds = new Set(links.map(([, path = ""]) => path.slice(path.lastIndexOf("."))));
-  expect([...kinds].sort()).toEqual([".css", ".js", ".png", ".svg"]);
+  expect([...kinds].sort()).toEqual([".css", ".js", ".png", ".svg", ".webmanifest"]);
   for (const [, path = ""] of links) {
     const file = await call(path);
     expect([path, file.status]).toEqual([path, 200]);
@@ -19,6 +19,20 @@ test("keeps the files that the page links for a year, and the page itself not at
   }
   const again = await call("/", { headers: { "if-none-match": etag } });
   expect([again.status, again.headers.get("cache-control")]).toEqual([304, "no-cache"]);
+});
+
+test("can be installed: its manifest and all icons in it are served, and the policy allows them", async () => {
+  const page = await call("/");
+  expect(page.headers.get("content-security-policy")).toContain("manifest-src 'self'");
+  const [, path = ""] = /rel="manifest" href="([^"]+)"/.exec(await page.text()) ?? [];
+  const manifest = await (await call(path)).json<{ start_url: string; icons: { src: string }[] }>();
+  expect(manifest.start_url).toBe("/");
+  for (const { src } of manifest.icons) {
+    const icon = await call(src);
+    expect([src, icon.status]).toEqual([src, 200]);
+    expect((await icon.arrayBuffer()).byteLength).toBeGreaterThan(100);
+  }
+  expect(manifest.icons).toHaveLength(4);
 });
 
 test("checks a file without a hash in its name again at every load", async () => {

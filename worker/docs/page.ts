@@ -1,11 +1,16 @@
-/** Renders the API's description as a page: no script, nothing external, everything escaped. */
+/**
+ * Renders the API's description as a page: nothing external, everything escaped. Without its script it lacks
+ * only the forms that send a request.
+ */
 import { html } from "hono/html";
+import { curlOf } from "./example.ts";
 import type { Schema } from "./json-schema.ts";
 import type { OpenApi, Operation, Parameter } from "./openapi.ts";
 
 type Html = ReturnType<typeof html>;
 
-export function docsPage({ info, tags, paths, components }: OpenApi): Html {
+/** @param origin  that of this edge, for the examples */
+export function docsPage({ info, tags, paths, components }: OpenApi, origin: string): Html {
   const operations = Object.entries(paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]) => ({
       path,
@@ -20,32 +25,39 @@ export function docsPage({ info, tags, paths, components }: OpenApi): Html {
     <meta name="viewport" content="width=device-width, initial-scale=1" />
     <meta name="color-scheme" content="light dark" />
     <title>${info.title}: API</title>
+    <link rel="icon" type="image/svg+xml" href="/assets/icons/icon.svg" />
     <link rel="stylesheet" href="/assets/docs.css" />
+    <script type="module" src="/assets/docs.js"></script>
   </head>
   <body>
-    <header>
-      <h1>${info.title} ${info.version}: API</h1>
+    <header class="docs-bar">
+      <a class="brand" href="/"><img src="/assets/icons/icon.svg" alt="" width="24" height="24" />${info.title}</a>
+      <span class="quiet">API ${info.version}</span>
+      <a href="/">Dashboard</a>
+      <a href="/api/openapi.json">openapi.json</a>
+    </header>
+    <nav aria-label="Routes">
+      ${tags.map(
+        ({ name }) => html`<section><h2>${name}</h2><ul>
+          ${operations
+            .filter(({ operation }) => operation.tags.includes(name))
+            .map(
+              ({ path, method, operation }) =>
+                html`<li><a href="#${operation.operationId}">${methodBadge(method)}<span>${path.replace(/^\/api\//, "")}</span></a></li>`,
+            )}
+        </ul></section>`,
+      )}
+    </nav>
+    <main>
+      <h1>The API</h1>
       <p>${info.description}</p>
       <p>
         Send an API key as <code>Authorization: Bearer …</code> or <code>x-api-key</code>.
-        No key is needed on your own machine.
-        For programs: <a href="/api/openapi.json">openapi.json</a>. <a href="/">Dashboard</a>.
+        No key is needed on your own machine. "Try it" sends the request of this browser, with its sign-in.
       </p>
-      <nav aria-label="Routes">
-        ${tags.map(
-          ({ name }) => html`<section><h2>${name}</h2><ul>
-            ${operations
-              .filter(({ operation }) => operation.tags.includes(name))
-              .map(
-                ({ path, method, operation }) =>
-                  html`<li><a href="#${operation.operationId}"><b>${method}</b> ${path}</a></li>`,
-              )}
-          </ul></section>`,
-        )}
-      </nav>
-    </header>
-    <main>
-      ${operations.map(({ path, method, operation }) => route(method, path, operation))}
+      ${operations.map(({ path, method, operation }) =>
+        route(method, path, operation, curlOf(origin, method, path, operation, components.schemas)),
+      )}
       <h2 id="shapes">Shapes</h2>
       ${Object.entries(components.schemas).map(
         ([name, schema]) =>
@@ -55,6 +67,9 @@ export function docsPage({ info, tags, paths, components }: OpenApi): Html {
   </body>
 </html>`;
 }
+
+const methodBadge = (method: string): Html =>
+  html`<b class="method ${method.toLowerCase()}">${method}</b>`;
 
 function neededKey([first]: Operation["security"]): Html | string {
   const scope = first?.bearer?.[0];
@@ -68,12 +83,14 @@ function route(
   method: string,
   path: string,
   { operationId, summary, description, security, parameters, requestBody, responses }: Operation,
+  example: string,
 ): Html {
   const answers = Object.entries(responses[200]?.content ?? {});
   return html`<article>
-    <h3 id="${operationId}"><b>${method}</b> ${path}</h3>
+    <h3 id="${operationId}">${methodBadge(method)}${path}</h3>
     <p>${summary}. ${neededKey(security)}</p>
     ${description === undefined ? "" : html`<p>${description}</p>`}
+    <pre>${example}</pre>
     ${parameters === undefined ? "" : html`<h4>Parameters</h4>${parameterTable(parameters)}`}
     ${requestBody === undefined ? "" : html`<h4>Body</h4>${bodyOf(jsonSchemaOf(requestBody))}`}
     <h4>Answer</h4>
@@ -83,8 +100,22 @@ function route(
           html`<li><code>${media}</code>: ${schema.$ref === undefined ? schema.description : typeOf(schema)}</li>`,
       )}
     </ul>
+    ${method === "GET" && responses[200]?.content?.["application/json"] !== undefined ? tryForm(path, parameters ?? []) : ""}
   </article>`;
 }
+
+/** Reads only: changes are made on the dashboard, or by a program. Shown by the script that sends it. */
+const tryForm = (
+  path: string,
+  parameters: Parameter[],
+): Html => html`<form class="try" data-path="${path}" hidden>
+  ${parameters.map(
+    ({ name, in: place, required }) =>
+      html`<label>${name}<input name="${name}" data-in="${place}"${required ? html` required` : ""} autocomplete="off" spellcheck="false" /></label>`,
+  )}
+  <button type="submit">Try it</button>
+  <output></output>
+</form>`;
 
 const jsonSchemaOf = ({ content }: NonNullable<Operation["requestBody"]>): Schema =>
   content["application/json"]?.schema ?? {};

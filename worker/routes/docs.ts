@@ -22,5 +22,5 @@ export const docsRoutes = new Hono<Env>();
 
 serveRoute(docsRoutes, DOCS_ROUTES.openapi, async () => Response.json(description()));
 serveRoute(docsRoutes, DOCS_ROUTES.docs, async (_, c) =>
-  c.html(docsPage(description()), 200, SECURITY_HEADERS),
+  c.html(docsPage(description(), new URL(c.req.url).origin), 200, SECURITY_HEADERS),
 );
