@@ -1,17 +1,24 @@
 /**
- * Takes screenshots for people to review: `npm run screenshots [folder]`.
+ * Takes screenshots for people to review: `npm run screenshots [folder] [only] [url]`.
  *
  * Covers every page of a demo with some traffic, in both themes and three widths, and abnormal
- * states in two widths. `readme-dark-1280.png` is the source of the picture in the README, and
- * `walk-*-light-900.png` are those of docs/people.md. With `walk` after the folder, takes only these.
+ * states in two widths. `readme-*.webp` are the pictures of the README, and `walk-*-light-900.webp` those of
+ * docs/people.md. With `walk`, `readme` or `brand` after the folder, takes only these; `brand` draws the
+ * icons and the social picture, `docs/images/social.webp`, again. With the address of a demo that is
+ * running, its pages show the history that it has.
+ *
+ * A page is opened once for all its pictures: opening it was most of the time, and on a busy machine all
+ * of it took 400 s.
  */
-import { mkdirSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Page, Route } from "playwright-core";
 import { startSimulatedOllama } from "../../simulated/ollama.ts";
 import { launchBrowser, viewerOf } from "../support/chromium.ts";
 import { startDemo } from "../support/demo.ts";
 import { eventually, TestStack } from "../support/stack.ts";
+import { webpOf } from "../support/webp.ts";
+import { drawIcons, drawSocial } from "./brand-pictures.ts";
 import { shootWalk } from "./walk-pictures.ts";
 
 type Shot = {
@@ -34,6 +41,7 @@ const PAGES: Shot[] = [
   { name: "requests", hash: "#/requests" },
   { name: "request-detail", hash: "#/requests?status=success", opened: openFirst },
   { name: "models", hash: "#/models" },
+  { name: "usage", hash: "#/usage" },
   { name: "system", hash: "#/system?range=5m" },
   { name: "alerts", hash: "#/alerts" },
   { name: "chat", hash: "#/chat?model=llama3.2:latest", opened: sendMessage },
@@ -86,30 +94,56 @@ const DOWN: Shot[] = [
   },
 ];
 
-const folder = process.argv[2] ?? "screenshots";
+const [folder = "screenshots", only, running] = process.argv.slice(2);
 mkdirSync(folder, { recursive: true });
 const browser = await launchBrowser();
 let taken = 0;
 try {
-  if (process.argv[3] !== "walk") {
-    await shootDemo();
-    await shootNew();
-  }
-  taken += await shootWalk(browser, folder);
+  if (only === "brand") taken += await drawIcons(browser); // the demo builds the page with them
+  if (only !== "walk") await shootDemo();
+  if (only === undefined) await shootNew();
+  if (only === undefined || only === "walk") taken += await shootWalk(browser, folder);
 } finally {
   await browser.close();
 }
 console.log(`Saved ${taken} screenshots in ${folder}/`);
 
 async function shootDemo(): Promise<void> {
+  if (running !== undefined) return shootPages(running);
   await using demo = await startDemo();
   console.log(
     `Running the demo for ${TRAFFIC_MS / 1_000} s first, so that the pages have data to show.`,
   );
   await sleep(TRAFFIC_MS);
-  await shootAll(PAGES, demo.url, WIDTHS);
-  await shootAll(ABNORMAL, demo.url, STATE_WIDTHS);
-  await shoot({ name: "readme", hash: "#/?range=5m" }, demo.url, "dark", 1280, 2);
+  await shootPages(demo.url);
+}
+
+async function shootPages(url: string): Promise<void> {
+  for (const theme of THEMES) await shootReadme(url, theme);
+  if (only === "brand")
+    await drawSocial(browser, `${folder}/readme-dark.webp`, "docs/images/social.webp");
+  if (only !== undefined) return;
+  await shootAll(PAGES, url, WIDTHS);
+  await shootAll(ABNORMAL, url, STATE_WIDTHS);
+}
+
+/** Takes one screen of the Overview, sharp at the width of a README on every display. */
+async function shootReadme(url: string, colorScheme: (typeof THEMES)[number]): Promise<void> {
+  const context = await viewerOf(browser, {
+    viewport: { width: 1280, height: 880 },
+    deviceScaleFactor: 1.5,
+    colorScheme,
+  });
+  const page = await context.newPage();
+  await page.goto(`${url}/#/?range=15m`);
+  await page.locator(".page:not(:has(.skeleton))").waitFor();
+  await settled(page);
+  writeFileSync(
+    `${folder}/readme-${colorScheme}.webp`,
+    await webpOf(page, await page.screenshot()),
+  );
+  taken++;
+  await context.close();
 }
 
 /** Takes an edge that has not been used yet, then one whose only box is down. */
@@ -143,36 +177,42 @@ async function shootAll(
   url: string,
   widths: readonly number[],
 ): Promise<void> {
-  for (const theme of THEMES)
-    for (const width of widths) for (const shot of shots) await shoot(shot, url, theme, width);
+  for (const shot of shots) await shoot(shot, url, widths);
 }
 
 async function shoot(
   { name, hash, before, opened }: Shot,
   url: string,
-  theme: (typeof THEMES)[number],
-  width: number,
-  deviceScaleFactor = 1,
+  widths: readonly number[],
 ): Promise<void> {
-  const height = width > 2_000 ? 2_160 : width < 500 ? 780 : 900;
-  const context = await viewerOf(browser, {
-    viewport: { width, height },
-    deviceScaleFactor,
-    colorScheme: theme,
-  });
+  // `opened` finds its buttons in the layout of a desktop.
+  const context = await viewerOf(browser, { viewport: { width: 1280, height: 900 } });
   const page = await context.newPage();
   await before?.(page);
   await page.goto(`${url}/${hash}`);
   if (name !== "loading") await page.locator(".page:not(:has(.skeleton)), .login").waitFor();
   await opened?.(page);
-  await sleep(1_000); // charts are drawn shortly after their data arrives
-  // The window is as tall as the page. Otherwise sticky elements would appear in the middle of the
-  // image.
-  const whole = await page.evaluate<number>("document.documentElement.scrollHeight");
-  await page.setViewportSize({ width, height: Math.max(height, whole) });
-  await page.screenshot({ path: `${folder}/${name}-${theme}-${width}.png` });
-  taken++;
+  for (const width of widths) {
+    const height = width > 2_000 ? 2_160 : width < 500 ? 780 : 900;
+    await page.setViewportSize({ width, height });
+    // The window is as tall as the page. Otherwise sticky elements would appear in the middle of the
+    // image.
+    const whole = await page.evaluate<number>("document.documentElement.scrollHeight");
+    await page.setViewportSize({ width, height: Math.max(height, whole) });
+    for (const colorScheme of THEMES) {
+      await page.emulateMedia({ colorScheme });
+      await settled(page);
+      await page.screenshot({ path: `${folder}/${name}-${colorScheme}-${width}.png` });
+      taken++;
+    }
+  }
   await context.close();
+}
+
+/** Charts are drawn in the frame after their data has arrived or their width has changed. */
+async function settled(page: Page): Promise<void> {
+  const frame = "new Promise((done) => requestAnimationFrame(done))";
+  for (let n = 0; n < 3; n++) await page.evaluate(frame);
 }
 
 async function openFirst(page: Page): Promise<void> {

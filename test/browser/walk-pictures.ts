@@ -2,9 +2,11 @@
  * Takes the pictures of docs/people.md: an owner adds a box and a member, and revokes the member's key while
  * it is used. Each step in both themes, on a desktop and on a phone; docs/images has the light ones of the desktop.
  */
+import { writeFileSync } from "node:fs";
 import type { Browser, Page } from "playwright-core";
 import { viewerOf } from "../support/chromium.ts";
 import { eventually } from "../support/stack.ts";
+import { webpOf } from "../support/webp.ts";
 import { fillKey, OWNER, signIn, Walk } from "./walk.ts";
 
 /** Narrow, so that the text is large in a document. */
@@ -26,10 +28,10 @@ export async function shootWalk(browser: Browser, folder: string): Promise<numbe
       for (const colorScheme of ["light", "dark"] as const) {
         await page.setViewportSize({ width, height: HEIGHT });
         await page.emulateMedia({ colorScheme });
-        const path = `${folder}/walk-${name}-${colorScheme}-${width}.png`;
         // On a phone with its surroundings, to judge the layout.
-        if (width < 500) await page.screenshot({ path });
-        else await page.screenshot({ path, clip: await page.evaluate<Clip>(clipOf(of)) });
+        const clip = width < 500 ? {} : { clip: await page.evaluate<Clip>(clipOf(of)) };
+        const path = `${folder}/walk-${name}-${colorScheme}-${width}.webp`;
+        writeFileSync(path, await webpOf(page, await page.screenshot(clip)));
         taken++;
       }
     await page.setViewportSize({ width: 900, height: HEIGHT });
