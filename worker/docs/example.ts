@@ -29,9 +29,9 @@ const NAMES: Readonly<Record<string, string>> = {
 const NUMBERS: Readonly<Record<string, number>> = { from: 0, to: 24 };
 
 /** Returns a value that the schema allows, with its required fields. */
-export function exampleOf(schema: Schema, schemas: Schemas, name = "", depth = 0): unknown {
+export function schemaExample(schema: Schema, schemas: Schemas, name = "", depth = 0): unknown {
   if (depth > DEPTH_MAX) return null;
-  const inner = (one: Schema, field = name) => exampleOf(one, schemas, field, depth + 1);
+  const inner = (one: Schema, field = name) => schemaExample(one, schemas, field, depth + 1);
   if (schema.$ref !== undefined) {
     const found = schemas[schema.$ref.slice(schema.$ref.lastIndexOf("/") + 1)];
     return found === undefined ? null : inner(found);
@@ -59,7 +59,7 @@ const lowestOf = ({ minimum }: Schema): number =>
   typeof minimum === "number" && minimum > 0 ? minimum : 1;
 
 /** Returns a line for a terminal. @param origin  such as `https://edge.example` */
-export function curlOf(
+export function exampleLine(
   origin: string,
   method: string,
   path: string,
@@ -67,7 +67,7 @@ export function curlOf(
   schemas: Schemas,
 ): string {
   const textIn = ({ name, schema }: Parameter) =>
-    encodeURIComponent(String(exampleOf(schema, schemas, name)));
+    encodeURIComponent(String(schemaExample(schema, schemas, name)));
   const inPath = new Map(parameters.filter(isInPath).map((each) => [each.name, textIn(each)]));
   const filled = path.replace(/\{(\w+)\}/g, (_, name: string) => inPath.get(name) ?? name);
   const query = parameters
@@ -83,7 +83,7 @@ export function curlOf(
       ? []
       : [
           "-H 'content-type: application/json'",
-          `-d '${JSON.stringify(exampleOf(body, schemas)).replaceAll("'", "'\\''")}'`,
+          `-d '${JSON.stringify(schemaExample(body, schemas)).replaceAll("'", "'\\''")}'`,
         ]),
   ].join(" \\\n  ");
 }

@@ -3,7 +3,7 @@
  * only the forms that send a request.
  */
 import { html } from "hono/html";
-import { curlOf } from "./example.ts";
+import { exampleLine } from "./example.ts";
 import type { Schema } from "./json-schema.ts";
 import type { OpenApi, Operation, Parameter } from "./openapi.ts";
 
@@ -56,7 +56,12 @@ export function docsPage({ info, tags, paths, components }: OpenApi, origin: str
         No key is needed on your own machine. "Try it" sends the request of this browser, with its sign-in.
       </p>
       ${operations.map(({ path, method, operation }) =>
-        route(method, path, operation, curlOf(origin, method, path, operation, components.schemas)),
+        route(
+          method,
+          path,
+          operation,
+          exampleLine(origin, method, path, operation, components.schemas),
+        ),
       )}
       <h2 id="shapes">Shapes</h2>
       ${Object.entries(components.schemas).map(

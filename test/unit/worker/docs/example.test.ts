@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import * as z from "zod";
 import type { ApiRoute } from "../../../../protocol/api/route.ts";
 import { API_ROUTES } from "../../../../protocol/api/routes.ts";
-import { curlOf, exampleOf } from "../../../../worker/docs/example.ts";
+import { exampleLine, schemaExample } from "../../../../worker/docs/example.ts";
 import { openApiOf } from "../../../../worker/docs/openapi.ts";
 
 const document = openApiOf(API_ROUTES, "1");
@@ -15,14 +15,14 @@ test.each(
 )("the example of the body of $id is accepted", ({ body, path, method }) => {
   const schema =
     document.paths[path]?.[method]?.requestBody?.content["application/json"]?.schema ?? {};
-  const { error } = body.safeParse(exampleOf(schema, schemas));
+  const { error } = body.safeParse(schemaExample(schema, schemas));
   expect(error && z.prettifyError(error)).toBeUndefined();
 });
 
 const lineOf = (path: string, method: string) => {
   const operation = document.paths[path]?.[method];
   if (operation === undefined) throw new Error(`no ${method} ${path}`);
-  return curlOf("https://edge.example", method.toUpperCase(), path, operation, schemas);
+  return exampleLine("https://edge.example", method.toUpperCase(), path, operation, schemas);
 };
 
 test("shows a line for a terminal, with the key, the path and the body in place", () => {
@@ -39,5 +39,5 @@ test("shows a line for a terminal, with the key, the path and the body in place"
 
 test("ends the example of a shape that contains itself", () => {
   const Tree = { type: "object", required: ["child"], properties: { child: { $ref: "#/T" } } };
-  expect(JSON.stringify(exampleOf(Tree, { T: Tree }))).toMatch(/^(\{"child":)+null\}+$/);
+  expect(JSON.stringify(schemaExample(Tree, { T: Tree }))).toMatch(/^(\{"child":)+null\}+$/);
 });
