@@ -2,6 +2,7 @@
 import type { CostRow } from "../../../protocol/api/costs.ts";
 import { useQuery } from "../../data/query.ts";
 import { FailureNote, Section, Skeleton, TableScroll } from "../../parts/basics.tsx";
+import { NumberHeads } from "../../parts/number-heads.tsx";
 import { ModelLink } from "../../parts/place-links.tsx";
 import { count, energy, money, percent, UNKNOWN } from "../../shape/format.ts";
 
@@ -39,11 +40,7 @@ export function ModelCosts({ box }: { box: string }) {
             <thead>
               <tr>
                 <th scope="col">Model</th>
-                {FIGURES.map((name) => (
-                  <th key={name} scope="col" class="number">
-                    {name}
-                  </th>
-                ))}
+                <NumberHeads names={FIGURES} />
               </tr>
             </thead>
             <tbody>

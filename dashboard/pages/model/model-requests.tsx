@@ -5,6 +5,7 @@ import { useQuery } from "../../data/query.ts";
 import { linkTo, scope } from "../../data/scope.ts";
 import { Empty, FailureNote, Moment, Section, Skeleton, TableScroll } from "../../parts/basics.tsx";
 import { BoxCell } from "../../parts/box-cell.tsx";
+import { NumberHeads } from "../../parts/number-heads.tsx";
 import { count, duration, energy, tokenRate, UNKNOWN } from "../../shape/format.ts";
 import { awaitedLoads, contextsOf, speedsOf } from "../../shape/model-requests.ts";
 import { decodeRate, statusText } from "../../shape/request-figures.ts";
@@ -54,11 +55,7 @@ function Speeds({ logs }: Props) {
         <thead>
           <tr>
             <th scope="col">Box</th>
-            {["Requests", "Failed", "Decode rate", "First token", "Latency"].map((name) => (
-              <th key={name} scope="col" class="number">
-                {name}
-              </th>
-            ))}
+            <NumberHeads names={["Requests", "Failed", "Decode rate", "First token", "Latency"]} />
           </tr>
         </thead>
         <tbody>
@@ -128,11 +125,7 @@ const Newest = ({ logs, model }: Props & { model: string }) => (
             <th scope="col">Time</th>
             <th scope="col">Box</th>
             <th scope="col">Key</th>
-            {["First token", "Latency", "Out", "tok/s", "Energy"].map((name) => (
-              <th key={name} scope="col" class="number">
-                {name}
-              </th>
-            ))}
+            <NumberHeads names={["First token", "Latency", "Out", "tok/s", "Energy"]} />
           </tr>
         </thead>
         <tbody>
