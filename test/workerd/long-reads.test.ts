@@ -1,7 +1,8 @@
 /** Reads of many logs: others have the Aggregator in between. */
 import { env } from "cloudflare:workers";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import type { Aggregator } from "../../worker/aggregator/aggregator.ts";
+import { PageLabel } from "../../worker/aggregator/page-label.ts";
 import { recordOf } from "../support/records.ts";
 import { logsQuery } from "./aggregator-queries.ts";
 
@@ -43,6 +44,15 @@ test("a search for a rare text leaves the object to others, and finds what comes
   expect([logs.map(({ prompt }) => prompt), total]).toEqual([["a prompt 2007", "prompt 2007"], 2]);
   await aggregator.clear("logs");
   expect(await aggregator.logs(query)).toMatchObject({ logs: [], total: 0, next_cursor: null });
+});
+
+test("a search looks for each record in one page or two, however many there are", async () => {
+  const aggregator = await filled();
+  await aggregator.logs(logsQuery({ limit: 1 }));
+  using looks = vi.spyOn(PageLabel.prototype, "indexOf");
+  expect(await aggregator.logs(logsQuery({ q: "prompt 2007" }))).toMatchObject({ total: 1 });
+  expect(looks.mock.calls.length).toBeGreaterThanOrEqual(COUNT);
+  expect(looks.mock.calls.length).toBeLessThan(2 * COUNT);
 });
 
 test("totals and pages of a filter are exact while records arrive during the first read", async () => {

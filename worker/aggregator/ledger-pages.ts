@@ -34,6 +34,8 @@ export class LedgerPages {
   readonly #open = new Map<PageKind, { page: number; content: LedgerPage }>();
   /** No page has a newer request. Nearly all that are added are newer. */
   #newest = "";
+  /** Index of the label of the request that was found last. */
+  #foundLast = 0;
   /** Pages that differ from storage. */
   readonly #changed = new Map<number, { content: LedgerPage; isNew: boolean }>();
 
@@ -263,14 +265,24 @@ export class LedgerPages {
   }
 
   #find(id: string): { page: number; at: number } | null {
-    const labels = this.#all();
     if (id > this.#newest) return null;
+    const labels = this.#all();
     const bytes = bytesOfId(id);
-    // Nearly all requests are in one of the newest pages.
+    const foundIn = (index: number) => {
+      const labelled = labels[index];
+      const at = labelled?.label.indexOf(id, bytes) ?? -1;
+      if (labelled === undefined || at < 0) return null;
+      this.#foundLast = index;
+      return { page: labelled.page, at };
+    };
+    // Readers go through requests in order, so the next one is in the page of the last one or beside it.
+    const near = this.#foundLast;
+    const found = foundIn(near) ?? foundIn(near - 1) ?? foundIn(near + 1);
+    if (found !== null) return found;
+    // Nearly all others are in one of the newest pages.
     for (let index = labels.length - 1; index >= 0; index--) {
-      const { page, label } = labels[index] as Labelled;
-      const at = label.indexOf(id, bytes);
-      if (at >= 0) return { page, at };
+      const other = foundIn(index);
+      if (other !== null) return other;
     }
     return null;
   }
