@@ -57,9 +57,9 @@ export const hasHistory = (sinks: readonly Pick<SinkHealth, "sink">[]): boolean 
 export const rangesOffered = (hasStore: boolean, chosen: Range): Range[] =>
   RANGES.filter((range) => range !== "365d" || hasStore || range === chosen);
 
-/** Returns how often to refetch a range, in ms: 12 times per bucket, and at least once a minute. */
+/** Returns how often to refetch a range, in ms: four times per bucket, and at least once a minute. */
 export const everyMsOf = (range: Range): number =>
-  Math.min(60_000, (GRANULARITY[range].seconds * 1_000) / 12);
+  Math.min(60_000, (GRANULARITY[range].seconds * 1_000) / 4);
 
 export type Column = (number | null)[];
 

@@ -2,11 +2,13 @@
  * The bill: what a request, an idle box, a scrape and an open page cost on Cloudflare. Fails if one of
  * them costs more than docs/cost.md states.
  */
-import { afterAll, beforeAll, test, vi } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { everyMsOf } from "../../dashboard/shape/history.ts";
+import { READ_EVERY_MS } from "../../dashboard/shape/read-pace.ts";
 import { FrameType, NO_PAYLOAD, tunnelFrame } from "../../protocol/frames.ts";
 import { READINGS_IDLE_MS, READINGS_WATCHED_MS, WATCHED_FOR_MS } from "../../protocol/limits.ts";
 import { forgetBoxes } from "../../worker/gateway/known-fleet.ts";
-import { scaled, type Units, WORKER_CPU_MS } from "../support/cost/bill.ts";
+import { NO_UNITS, scaled, type Units, WORKER_CPU_MS } from "../support/cost/bill.ts";
 import { CALLERS, STREAM_MESSAGES, TOKENS } from "../support/cost/stream-messages.ts";
 import { gpuOf, readingsOf, recordOf, systemOf } from "../support/records.ts";
 import { call, chat, eventually, textOf } from "./calls.ts";
@@ -154,6 +156,42 @@ test.each(CALLERS)("a million requests cost what the page states, %d at once", a
     await requestCost(callers, ROUNDS[callers]),
   ),
 );
+
+/** What the Overview reads at its usual range, and how often. */
+function overviewReads(): [path: string, everyMs: number][] {
+  const [since, until] = [iso(meter.nowMs - HOUR_MS), iso(meter.nowMs)];
+  const logs = `/api/stats/logs?since=${since}&limit=4&texts=short`;
+  const { events, gpus, slowAndFailed, before, explanation } = READ_EVERY_MS;
+  return [
+    ["/api/stats/activity?seconds=3600&split=model,box", everyMsOf("1h")],
+    [`/api/stats/activity?since=${since}&until=${until}`, before],
+    ["/api/events?kind=tunnel_cut,tunnel_back,concern_opened&limit=40", events],
+    ["/api/gpu/history?time_range=15m&max_points=60", gpus],
+    [`${logs}&status=error`, slowAndFailed],
+    [`${logs}&status=success&sort=latency`, slowAndFailed],
+    ["/api/stats/explanation?seconds=3600&time_zone=UTC", explanation],
+  ];
+}
+
+const iso = (ms: number): string => new Date(ms).toISOString();
+
+test("a month of the reads of an open Overview costs what the page states", async () => {
+  let sum = NO_UNITS;
+  for (const [path, everyMs] of overviewReads()) {
+    const read = async () => {
+      const answer = await call(path);
+      expect(answer.status, path).toBe(200);
+      await textOf(answer);
+    };
+    // The first one builds what later ones find, and may make the agent send readings.
+    await read();
+    await untilRead();
+    await meter.untilOver();
+    const once = { ...(await meter.of(read)), workerRequests: 1, cpuMs: WORKER_CPU_MS };
+    sum = scaled(once, MONTH_MS / everyMs, sum);
+  }
+  expectStated(meter, "a month of the reads of an open Overview, 743,040 of the Worker", sum);
+});
 
 const scrape = () => call("/api/metrics").then(textOf);
 const MONTHS: [name: string, hours: number, everyMs: number, read: () => Promise<unknown>][] = [

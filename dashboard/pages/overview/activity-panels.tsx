@@ -4,6 +4,7 @@ import { type QueryState, useQuery } from "../../data/query.ts";
 import { scope } from "../../data/scope.ts";
 import { FailureNote, Skeleton } from "../../parts/basics.tsx";
 import { duration } from "../../shape/format.ts";
+import { READ_EVERY_MS } from "../../shape/read-pace.ts";
 import { AsTable } from "./as-table.tsx";
 import { Figures } from "./figures.tsx";
 import { Heat } from "./heat.tsx";
@@ -14,7 +15,6 @@ import { Why } from "./why.tsx";
 const PINNED =
   "tunnel_cut,tunnel_back,agent_restarted,agent_updated,ollama_lost,ollama_back,ollama_updated,model_pulled,concern_opened";
 const PINS_MAX = 40;
-const EVENTS_EVERY_MS = 15_000;
 
 type Props = { now: QueryState<Activity>; before: Activity | null };
 
@@ -27,7 +27,7 @@ export function ActivityPanels({ now, before }: Props) {
     box: box ?? undefined,
     until: activity === null ? undefined : activity.to,
   };
-  const events = useQuery("/api/events", { query }, EVENTS_EVERY_MS, activity !== null);
+  const events = useQuery("/api/events", { query }, READ_EVERY_MS.events, activity !== null);
   return (
     <>
       {error !== null && (

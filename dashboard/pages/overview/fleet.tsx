@@ -21,6 +21,7 @@ import {
   tokenRate,
   watts,
 } from "../../shape/format.ts";
+import { READ_EVERY_MS } from "../../shape/read-pace.ts";
 import { Memory } from "./memory.tsx";
 
 export const STATE_TONES: Record<LiveBox["state"], Tone> = {
@@ -28,8 +29,6 @@ export const STATE_TONES: Record<LiveBox["state"], Tone> = {
   draining: "warn",
   down: "bad",
 };
-
-const GPU_EVERY_MS = 15_000;
 
 type Props = {
   boxes: readonly LiveBox[];
@@ -39,7 +38,7 @@ type Props = {
 
 export function FleetSection({ boxes, concerns, activity }: Props) {
   const query = { time_range: "15m", max_points: 60 };
-  const { data } = useQuery("/api/gpu/history", { query }, GPU_EVERY_MS);
+  const { data } = useQuery("/api/gpu/history", { query }, READ_EVERY_MS.gpus);
   return (
     <ul class="fleet">
       {boxes.map((box) => (

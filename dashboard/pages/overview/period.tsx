@@ -10,6 +10,7 @@ import { type QueryState, useQuery } from "../../data/query.ts";
 import { changeScope, linkTo, scope } from "../../data/scope.ts";
 import { activityQuery, queryBefore } from "../../shape/activity.ts";
 import { everyMsOf, secondsOfRange } from "../../shape/history.ts";
+import { READ_EVERY_MS } from "../../shape/read-pace.ts";
 import { brushed, isLive, type PageScope } from "../../shape/scope.ts";
 
 /** The parts into which requests over time are divided unless others are chosen. */
@@ -27,7 +28,6 @@ export function chooseSplit(split: ActivitySplit): void {
 /** The rows of boxes need their part, whatever is chosen. */
 const splits = (): string => [...new Set([chosenSplit(), "box"])].join(",");
 
-const BEFORE_EVERY_MS = 60_000;
 /** The edge alone keeps history for 90 days. */
 const KEPT_MS = 90 * DAY_MS;
 
@@ -44,7 +44,7 @@ export function useActivity(): { now: QueryState<Activity>; before: Activity | n
     [scope.value, usual, minuteMs.value],
   );
   const isKept = Date.now() - Date.parse(String(past.since)) <= KEPT_MS;
-  const before = useQuery("/api/stats/activity", { query: past }, BEFORE_EVERY_MS, isKept);
+  const before = useQuery("/api/stats/activity", { query: past }, READ_EVERY_MS.before, isKept);
   return { now, before: isKept ? before.data : null };
 }
 

@@ -7,10 +7,9 @@ import { linkTo, scope } from "../../data/scope.ts";
 import { ownZone } from "../../data/zone.ts";
 import { activityQuery } from "../../shape/activity.ts";
 import { secondsOfRange } from "../../shape/history.ts";
+import { READ_EVERY_MS } from "../../shape/read-pace.ts";
 import { brushed, isLive, periodOf } from "../../shape/scope.ts";
 
-/** The edge reads thousands of records for it. A period that is selected is explained at once. */
-const EVERY_MS = 300_000;
 /** Older requests are no longer in its logs. */
 const EXPLAINED_MS = 7 * DAY_MS;
 
@@ -21,7 +20,7 @@ export function Why() {
   const { data } = useQuery(
     "/api/stats/explanation",
     { query: { ...activityQuery(scope.value, usual), time_zone: ownZone() } },
-    isFollowing ? EVERY_MS : null,
+    isFollowing ? READ_EVERY_MS.explanation : null,
     untilMs - fromMs <= EXPLAINED_MS,
   );
   // A time that nobody selected, and that is as usual, needs no words.

@@ -9,10 +9,10 @@ import { BoxCell } from "../../parts/box-cell.tsx";
 import { ModelLink } from "../../parts/place-links.tsx";
 import { count, duration, energy, UNKNOWN } from "../../shape/format.ts";
 import { secondsOfRange } from "../../shape/history.ts";
+import { READ_EVERY_MS } from "../../shape/read-pace.ts";
 import { isLive, periodOf } from "../../shape/scope.ts";
 
 const EACH = 4;
-const EVERY_MS = 30_000;
 
 export function WorthALook() {
   const { box, model, key } = scope.value;
@@ -27,11 +27,15 @@ export function WorthALook() {
     limit: EACH,
     texts: "short",
   };
-  const failed = useQuery("/api/stats/logs", { query: { ...query, status: "error" } }, EVERY_MS);
+  const failed = useQuery(
+    "/api/stats/logs",
+    { query: { ...query, status: "error" } },
+    READ_EVERY_MS.slowAndFailed,
+  );
   const slowest = useQuery(
     "/api/stats/logs",
     { query: { ...query, sort: "latency", status: "success" } },
-    EVERY_MS,
+    READ_EVERY_MS.slowAndFailed,
   );
   const rows = [...(failed.data?.logs ?? []), ...(slowest.data?.logs ?? [])];
   if (rows.length === 0) return null;
