@@ -157,7 +157,7 @@ test.each(CALLERS)("a million requests cost what the page states, %d at once", a
   ),
 );
 
-/** What the Overview reads at its usual range, and how often. */
+/** Returns the reads of the Overview at its usual range, and how often it repeats each. */
 function overviewReads(): [path: string, everyMs: number][] {
   const [since, until] = [iso(meter.nowMs - HOUR_MS), iso(meter.nowMs)];
   const logs = `/api/stats/logs?since=${since}&limit=4&texts=short`;

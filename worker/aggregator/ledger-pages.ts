@@ -275,16 +275,12 @@ export class LedgerPages {
       this.#foundLast = index;
       return { page: labelled.page, at };
     };
-    // Readers go through requests in order, so the next one is in the page of the last one or beside it.
+    // Readers go through requests in order; nearly all others look for one in the newest pages.
     const near = this.#foundLast;
-    const found = foundIn(near) ?? foundIn(near - 1) ?? foundIn(near + 1);
-    if (found !== null) return found;
-    // Nearly all others are in one of the newest pages.
-    for (let index = labels.length - 1; index >= 0; index--) {
-      const other = foundIn(index);
-      if (other !== null) return other;
-    }
-    return null;
+    let found = foundIn(near) ?? foundIn(near - 1) ?? foundIn(near + 1);
+    for (let index = labels.length - 1; found === null && index >= 0; index--)
+      found = foundIn(index);
+    return found;
   }
 
   #all(): Labelled[] {
