@@ -224,8 +224,10 @@ export class AgentStream implements Source {
     const { resumed, begunStatus } = this.#core;
     this.#request.resumed = resumed;
     const isLost = this.detachedMs !== null;
-    if (this.#isWithheld && (outcome.kind === "failed" || isLost || this.#core.hasFailed))
-      withhold(this.id, isLost ? WITHHELD_LOST_MS : WITHHELD_MS);
+    // The edge ended it, e.g. because its key was revoked, or the body was refused: it moves nowhere.
+    const isEnded = outcome.kind === "failed" && outcome.failedAt === "gateway";
+    const mayMove = !isEnded && (outcome.kind === "failed" || isLost || this.#core.hasFailed);
+    if (this.#isWithheld && mayMove) withhold(this.id, isLost ? WITHHELD_LOST_MS : WITHHELD_MS);
     if (outcome.kind === "complete" && this.#refusal !== null)
       this.#request.fail("gateway", this.#refusal.message, this.#refusal.status);
     else if (outcome.kind === "complete") this.#request.complete();

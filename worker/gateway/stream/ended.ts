@@ -19,8 +19,8 @@ export type Ended =
 
 /** An agent's record is in the ledger by then, unless its tunnel is lost. */
 const AGENT_FIRST_MS = 5_000;
-/** The same for an agent that was restarted: it keeps the records of the run before back. */
-const RESTARTED_FIRST_MS = WITHHELD_MS + AGENT_FIRST_MS;
+/** The same for a failure: an agent keeps back the record of one, since the call may have moved. */
+const WITHHELD_FIRST_MS = WITHHELD_MS + AGENT_FIRST_MS;
 
 /** The agent ends these streams itself and records them. */
 const RECORDED_BY_AGENT: ReadonlySet<FailureReason["reason"]> = new Set([
@@ -47,8 +47,7 @@ export function endedBy(
   if (RECORDED_BY_AGENT.has(failure.reason) && !isForgotten) return { by: "agent" };
   const httpStatus = begunStatus ?? wireErrorOf(failure).status;
   const isKnownToAgent = MEASURED_BY_AGENT.has(failure.reason) && !isForgotten;
-  const agentFirstMs = failure.reason === "agent_restarted" ? RESTARTED_FIRST_MS : AGENT_FIRST_MS;
-  const afterMs = isKnownToAgent ? agentFirstMs : 0;
+  const afterMs = isKnownToAgent ? WITHHELD_FIRST_MS : 0;
   return { by: "edge", status: "error", httpStatus, failure, afterMs };
 }
 

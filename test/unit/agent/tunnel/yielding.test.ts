@@ -94,6 +94,14 @@ test("a request that may move ends before the edge moves it, and its record wait
   expect(records).toMatchObject([{ status: "error", failed_at: "tunnel" }]);
 });
 
+test("a request that the edge has ended moves nowhere, so its record waits for nothing", () => {
+  const { table, records, withheld, ollama } = scene();
+  const end = { code: "gave_up", failed_at: "gateway", message: "This API key was revoked." };
+  table.receive(frame(FrameType.abort, 0, jsonBytes(end)));
+  expect([table.size, ollama.aborted.length, withheld]).toEqual([0, 1, []]);
+  expect(records).toMatchObject([{ failed_at: "gateway", error_message: end.message }]);
+});
+
 test("an agent that was suspended ends it as soon as it runs again", () => {
   const { table, lose, pass } = scene();
   lose(60_000);
