@@ -1,6 +1,7 @@
 /** A box scripted by a test: a fake agent, whose models the registry knows. */
 import { env } from "cloudflare:workers";
 import { FrameType, parsePayload, tunnelFrame } from "../../protocol/frames.ts";
+import { HEARTBEAT_MS } from "../../protocol/limits.ts";
 import { Open } from "../../protocol/messages.ts";
 import { aggregatorOf } from "../../worker/aggregator/stub.ts";
 import { forgetBoxes } from "../../worker/gateway/known-fleet.ts";
@@ -13,6 +14,8 @@ export class FakeBox {
   readonly name: string;
   readonly agent: FakeAgent;
   readonly received: { open: Open; stream: string; body: unknown }[] = [];
+
+  #heartbeat: ReturnType<typeof setInterval> | null = null;
 
   private constructor(name: string, agent: FakeAgent) {
     this.name = name;
@@ -28,6 +31,11 @@ export class FakeBox {
     const box = new FakeBox(name, agent);
     await box.has(models);
     return box;
+  }
+
+  /** Sends heartbeats: a test on a busy machine may take longer than an agent may be silent. */
+  staysAlive(): void {
+    this.#heartbeat = setInterval(() => this.agent.socket.send("ping"), HEARTBEAT_MS);
   }
 
   /** Sends readings, and waits until the registry knows them. */
@@ -73,6 +81,7 @@ export class FakeBox {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    clearInterval(this.#heartbeat);
     this.agent.socket.close(1000, "the test is over");
     await eventually(async () =>
       (await aggregatorOf(env).registry()).some(

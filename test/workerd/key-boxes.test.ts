@@ -2,7 +2,6 @@
 import { env } from "cloudflare:workers";
 import { afterEach, expect, test } from "vitest";
 import type { MadeKey } from "../../protocol/api/keys.ts";
-import { HEARTBEAT_MS } from "../../protocol/limits.ts";
 import { aggregatorOf } from "../../worker/aggregator/stub.ts";
 import { forgetBoxes } from "../../worker/gateway/known-fleet.ts";
 import { textOf } from "./calls.ts";
@@ -11,10 +10,8 @@ import { ADMIN, bearer, call } from "./keyed-edge.ts";
 
 const MODELS = ["a:latest", "b:latest"];
 const boxes: FakeBox[] = [];
-const heartbeats: ReturnType<typeof setInterval>[] = [];
 
 afterEach(async () => {
-  for (const heartbeat of heartbeats.splice(0)) clearInterval(heartbeat);
   for (const box of boxes.splice(0)) await box[Symbol.asyncDispose]();
   for (const name of await aggregatorOf(env).boxNames()) await aggregatorOf(env).forgetBox(name);
   forgetBoxes();
@@ -25,8 +22,7 @@ async function twoBoxes(): Promise<{ own: FakeBox; other: FakeBox; key: string }
   for (const name of ["own", "other"]) {
     const box = await FakeBox.connect(name, MODELS, { takes_settings: true, keeps_pins: true });
     boxes.push(box);
-    // A busy machine may need longer for a test than an agent may be silent.
-    heartbeats.push(setInterval(() => box.agent.socket.send("ping"), HEARTBEAT_MS));
+    box.staysAlive();
     await box.has(MODELS, MODELS);
   }
   const [own, other] = boxes as [FakeBox, FakeBox];
