@@ -39,6 +39,7 @@ export const AUDIT_ACTIONS = [
   "repository_changed",
   "target_added",
   "target_changed",
+  "thresholds_set",
   "target_removed",
   "signed_in",
 ] as const;

@@ -4,9 +4,11 @@
  */
 import type { LiveBox } from "./api/live.ts";
 import type { Concern } from "./concern.ts";
+import type { Thresholds } from "./concerns/definition.ts";
 import { BAD_THROTTLE_REASONS } from "./concerns.ts";
 import { raise } from "./raise-concern.ts";
 import type { GpuSample, SystemSample } from "./records.ts";
+import { builtInThresholds, type ThresholdCode, type ThresholdsOf } from "./thresholds.ts";
 
 /** The part of a box that raises concerns. */
 export type WatchedBox = Pick<
@@ -37,7 +39,8 @@ type WatchedModel = Pick<
 >;
 type WatchedPin = Pick<LiveBox["pins"][number], "model" | "state" | "reason">;
 
-export function boxConcerns(box: WatchedBox): Concern[] {
+export function boxConcerns(box: WatchedBox, limits: ThresholdsOf = builtInThresholds): Concern[] {
+  const above = (code: ThresholdCode) => limits(code, { box: box.name });
   const subject = { kind: "box", box: box.name } as const;
   // Everything that was known about a box that is down is out of date.
   if (box.state === "down") return raise("box_down", subject, {}, { since: box.last_seen });
@@ -54,19 +57,43 @@ export function boxConcerns(box: WatchedBox): Concern[] {
           gpus: box.lost_gpus.map(({ index }) => index),
         })
       : []),
-    ...box.gpus.flatMap((gpu) => gpuConcerns(box.name, gpu)),
+    ...box.gpus.flatMap((gpu) => gpuConcerns(box.name, gpu, above("gpu_hot"))),
     ...box.loaded.flatMap((model) => modelConcerns(box.name, model)),
     ...box.pins.flatMap((pin) => pinConcerns(box.name, pin)),
     ...(used_percent === null
       ? []
-      : raise("disk_filling", subject, { used_percent }, { value: used_percent })),
+      : raise(
+          "disk_filling",
+          subject,
+          { used_percent },
+          {
+            value: used_percent,
+            above: above("disk_filling"),
+          },
+        )),
     ...(lost !== null && lost > 0 ? raise("records_lost", subject, { records: lost }) : []),
     ...(unsent === null
       ? []
-      : raise("records_unsent", subject, { records: unsent }, { value: unsent })),
+      : raise(
+          "records_unsent",
+          subject,
+          { records: unsent },
+          {
+            value: unsent,
+            above: above("records_unsent"),
+          },
+        )),
     ...(skew_ms === null
       ? []
-      : raise("clock_skew", subject, { skew_ms }, { value: Math.abs(skew_ms) })),
+      : raise(
+          "clock_skew",
+          subject,
+          { skew_ms },
+          {
+            value: Math.abs(skew_ms),
+            above: above("clock_skew"),
+          },
+        )),
   ];
 }
 
@@ -75,14 +102,14 @@ function diskUsedPercent({ system }: WatchedBox): number | null {
   return used === null || total === null || total === 0 ? null : (100 * used) / total;
 }
 
-function gpuConcerns(box: string, gpu: WatchedGpu): Concern[] {
+function gpuConcerns(box: string, gpu: WatchedGpu, above: Thresholds): Concern[] {
   const subject = { kind: "gpu", box, index: gpu.index } as const;
   const { temperature_c } = gpu;
   const reasons = gpu.throttle_reasons?.filter((reason) => BAD_THROTTLE_REASONS.has(reason)) ?? [];
   return [
     ...(temperature_c === null
       ? []
-      : raise("gpu_hot", subject, { temperature_c }, { value: temperature_c })),
+      : raise("gpu_hot", subject, { temperature_c }, { value: temperature_c, above })),
     ...(reasons.length > 0 ? raise("gpu_throttled", subject, { reasons }) : []),
   ];
 }

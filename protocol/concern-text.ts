@@ -142,6 +142,14 @@ function predicateOf(concern: Concern, formats: ConcernFormats): string {
     case "cold_starts":
     case "model_slow":
       return damagePredicate(concern, formats);
+    case "model_latency_high": {
+      const { latency_p95_ms, minutes } = concern.params;
+      return `takes ${duration(latency_p95_ms)} at P95 over the last ${minutes} minutes`;
+    }
+    case "model_errors_high": {
+      const { error_rate, errors, requests, minutes } = concern.params;
+      return `fails ${percent(error_rate)} of its requests over the last ${minutes} minutes: ${count(errors)} of ${count(requests)}`;
+    }
     case "pin_failed":
       return `is pinned, and could not be loaded: ${concern.params.error ?? "unknown error"}`;
     case "store_failing": {

@@ -32,6 +32,8 @@ export const CONCERN_LASTS_S = {
   prompts_truncated: 5 * MINUTE,
   cold_starts: 5 * MINUTE,
   model_slow: 5 * MINUTE,
+  model_latency_high: 5 * MINUTE,
+  model_errors_high: 5 * MINUTE,
   pin_failed: 0,
   error_rate_high: 5 * MINUTE,
   latency_high: 5 * MINUTE,

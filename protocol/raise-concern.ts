@@ -3,19 +3,26 @@ import type { Concern, ConcernOf } from "./concern.ts";
 import type { Severity, Thresholds } from "./concerns/definition.ts";
 import { CONCERNS, type ConcernCode } from "./concerns.ts";
 
+type RaiseOptions = {
+  value?: number | null;
+  since?: string | null;
+  above?: Thresholds;
+};
+
 /**
  * Makes a concern, with the severity that the table gives it.
  * @param value  the measured value that the thresholds apply to
+ * @param above  the thresholds, if they are not those of the table
  * @returns nothing when the value exceeds no threshold
  */
 export function raise<Code extends ConcernCode>(
   code: Code,
   subject: ConcernOf<Code>["subject"],
   params: ConcernOf<Code>["params"],
-  { value = null, since = null }: { value?: number | null; since?: string | null } = {},
+  { value = null, since = null, above }: RaiseOptions = {},
 ): Concern[] {
   const { severity: rule } = CONCERNS[code];
-  const severity = typeof rule === "string" ? rule : severityAbove(value, rule.above);
+  const severity = typeof rule === "string" ? rule : severityAbove(value, above ?? rule.above);
   // The compiler cannot see that subject and params belong to the code once it is generic.
   return severity === null ? [] : [{ code, severity, subject, since, params } as Concern];
 }

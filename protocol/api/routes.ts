@@ -24,6 +24,7 @@ import { SESSION_ROUTES } from "./session.ts";
 import { STATS_ROUTES } from "./stats.ts";
 import { SYSTEM_ROUTES } from "./system.ts";
 import { TARIFF_ROUTES } from "./tariff.ts";
+import { THRESHOLD_ROUTES } from "./thresholds.ts";
 
 export const API_ROUTES = {
   ...JOINING_ROUTES,
@@ -37,6 +38,7 @@ export const API_ROUTES = {
   ...REQUEST_ROUTES,
   ...EVENT_ROUTES,
   ...NOTIFICATION_ROUTES,
+  ...THRESHOLD_ROUTES,
   ...CHAT_ROUTES,
   ...OLLAMA_API_ROUTES,
   ...PLANNING_ROUTES,

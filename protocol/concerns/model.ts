@@ -1,7 +1,7 @@
 /** The concerns about one model on a box. */
 import * as z from "zod";
-import { Count } from "../api/shapes.ts";
-import { type Definition, error } from "./definition.ts";
+import { Count, Rate } from "../api/shapes.ts";
+import { type Definition, error, type Thresholds } from "./definition.ts";
 
 export const MODEL_CONCERNS = {
   model_on_cpu: {
@@ -75,6 +75,28 @@ export const MODEL_CONCERNS = {
       minutes: Count,
       cause: z.enum(["heat", "power", "cpu", "neighbour", "unknown"]),
     },
+  },
+  /** Nothing is slow for every model, so a threshold of `/api/thresholds` alone raises it. */
+  model_latency_high: {
+    subject: "model",
+    description:
+      "The P95 latency of a model on a box in the last minutes is above its threshold. Not raised below 10 requests, nor without a threshold.",
+    severity: { above: {} as Thresholds },
+    degrades: false,
+    alert: "ModelLatencyHigh",
+    advice: "See /api/stats/explanation for the cause, or raise the threshold.",
+    params: { latency_p95_ms: z.number(), requests: Count, minutes: Count },
+  },
+  /** The same for its errors. */
+  model_errors_high: {
+    subject: "model",
+    description:
+      "Requests for a model on a box failed in the last minutes, more than its threshold allows. Not raised below 10 requests, nor without a threshold.",
+    severity: { above: {} as Thresholds },
+    degrades: false,
+    alert: "ModelErrorsHigh",
+    advice: "See /api/stats/logs?status=error for their messages.",
+    params: { error_rate: Rate.unwrap(), errors: Count, requests: Count, minutes: Count },
   },
   /** No alert: no metric reports it, and callers are served, after a load. */
   pin_failed: {

@@ -13,9 +13,11 @@ import type { Plan, PlanQuery } from "../../protocol/api/planning.ts";
 import type { CurrentStats, HistoryPoint, Models } from "../../protocol/api/stats.ts";
 import type { GpuHistory, System, SystemPoint } from "../../protocol/api/system.ts";
 import type { TariffState } from "../../protocol/api/tariff.ts";
+import type { ThresholdsState } from "../../protocol/api/thresholds.ts";
 import type { Counted } from "../answers/activity.ts";
 import type { Around } from "../answers/explanation.ts";
 import type { Span } from "../answers/history.ts";
+import { thresholdsState } from "../answers/thresholds.ts";
 import type { Bindings } from "../env.ts";
 import type { CallUse } from "../keys/call-use.ts";
 import type { RegisteredBox } from "../registered-box.ts";
@@ -168,6 +170,10 @@ export class AggregatorReads extends DurableObject<Bindings> {
 
   costs(query: CostsQuery): Promise<Costs | { invalid: string }> {
     return costsOf(this.stores, query);
+  }
+
+  thresholds(): ThresholdsState {
+    return thresholdsState(this.stores.thresholds.all());
   }
 
   tariff(): TariffState {

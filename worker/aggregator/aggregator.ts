@@ -14,6 +14,7 @@ import type { Hello } from "../../protocol/messages.ts";
 import type { Move } from "../../protocol/moves.ts";
 import type { ReportedRecord, RequestRecord } from "../../protocol/records.ts";
 import type { Tariff } from "../../protocol/tariff.ts";
+import type { ThresholdRule } from "../../protocol/thresholds.ts";
 import type { TariffRefusal } from "../answers/tariff.ts";
 import type { RepositoryResult } from "../repository/model-repository.ts";
 import type { ModelEdit } from "../repository/stored.ts";
@@ -138,6 +139,11 @@ export class Aggregator extends AggregatorReads {
     const changed = await this.#audited({ call, make });
     await this.wakes.eraseSoon(Date.now());
     return changed;
+  }
+
+  async putThresholds(rules: readonly ThresholdRule[], call: ChangingCall = null): Promise<void> {
+    await this.#audited({ call, make: () => this.stores.thresholds.replace(rules) });
+    this.stores.alerts.lookNow(Date.now());
   }
 
   putTariff(

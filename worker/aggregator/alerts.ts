@@ -26,7 +26,10 @@ const LOOK_MS = 30_000;
 const RECHECK_MS = 30 * 60_000;
 /** A summary that could not be made is made again after this long. */
 const SUMMARY_RETRY_MS = 3_600_000;
-const RECENT: ReadonlySet<ConcernCode> = new Set(["error_rate_high", "latency_high", "queue_long"]);
+const RECENT: ReadonlySet<ConcernCode> = new Set([
+  ...(["error_rate_high", "latency_high", "queue_long"] as const),
+  ...(["model_latency_high", "model_errors_high"] as const),
+]);
 
 export type AlertSources = {
   events: EventStore;

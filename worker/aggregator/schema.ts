@@ -218,6 +218,10 @@ export const MIGRATIONS: readonly string[] = [
   CREATE TABLE ledger_pages (page INTEGER PRIMARY KEY, kind TEXT NOT NULL, label BLOB NOT NULL,
     heads BLOB NOT NULL, texts BLOB NOT NULL) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- Thresholds of concerns that an administrator has set, each a rule as JSON.
+  CREATE TABLE thresholds (id TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 /**

@@ -45,6 +45,7 @@ import { SampleStore } from "./samples.ts";
 import { migrate } from "./schema.ts";
 import { SealKeys } from "./seal-keys.ts";
 import { Tariffs } from "./tariffs.ts";
+import { ThresholdRuleStore } from "./threshold-rules.ts";
 import { UntrustedCounts } from "./untrusted.ts";
 import type { BoxTrust } from "./vetting.ts";
 import { noteSummaries } from "./weekly-summaries.ts";
@@ -70,6 +71,7 @@ export type AggregatorStores = {
   recentCalls: RecentCalls;
   epochs: Epochs;
   settings: RunTimeSettingsStore;
+  thresholds: ThresholdRuleStore;
   tariffs: Tariffs;
   audit: AuditLog;
   localRepository: LocalRepository;
@@ -199,6 +201,7 @@ export function openStores(
     recentCalls,
     epochs,
     settings,
+    thresholds: new ThresholdRuleStore(storage.sql),
     tariffs,
     audit,
     localRepository,

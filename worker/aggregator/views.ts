@@ -8,6 +8,8 @@ import type { Plan, PlanQuery } from "../../protocol/api/planning.ts";
 import type { CurrentStats, Models } from "../../protocol/api/stats.ts";
 import type { GpuHistory, System, SystemPoint } from "../../protocol/api/system.ts";
 import type { TariffState } from "../../protocol/api/tariff.ts";
+import { withTag } from "../../protocol/inventory.ts";
+import type { ThresholdCode } from "../../protocol/thresholds.ts";
 import { timeOf } from "../../protocol/uuid-time.ts";
 import { boxesState } from "../answers/boxes.ts";
 import type { ObservedParts } from "../answers/concerns.ts";
@@ -21,6 +23,7 @@ import { currentStats, modelStats, recentOf } from "../answers/stats.ts";
 import { systemState } from "../answers/system.ts";
 import { GatheredSystemHistory } from "../answers/system-history.ts";
 import { tariffState } from "../answers/tariff.ts";
+import { NO_MODEL } from "../counting/model-key.ts";
 import { scrape } from "../exposition/scrape.ts";
 import { render } from "../exposition/text.ts";
 import { keyNameOf } from "../keys/names.ts";
@@ -32,6 +35,9 @@ import type { AggregatorStores } from "./stores.ts";
 
 /** Window of the "recent" statistics, in minutes, including the current one. */
 export const RECENT_MINUTES = 5;
+
+/** The concerns that need figures of each model. */
+const BY_MODEL: ReadonlySet<ThresholdCode> = new Set(["model_latency_high", "model_errors_high"]);
 
 /** Returns the start of the first recent minute, unix seconds. */
 export function recentFrom(nowMs: number): number {
@@ -160,6 +166,7 @@ export class Views {
   }
 
   observed(): Omit<ObservedParts, "isRecording"> {
+    const thresholds = this.#stores.thresholds.all();
     const { deliveries, sharedRepository, untrusted, registry, bypasses, recentCalls } =
       this.#stores;
     return {
@@ -169,7 +176,22 @@ export class Views {
       largest: registry.boxes().flatMap((box) => largestOf(box) ?? []),
       bypassed: bypasses.all(),
       damage: recentCalls.damage(Date.now()),
+      thresholds,
+      recentByModel: thresholds.some(({ code }) => BY_MODEL.has(code))
+        ? this.#recentByModel(Date.now())
+        : [],
     };
+  }
+
+  #recentByModel(nowMs: number): ObservedParts["recentByModel"] {
+    const cells = this.#stores.cells.rollups(recentFrom(nowMs), Math.floor(nowMs / 1_000) + 1);
+    const places = Map.groupBy(cells, ({ model, box }) => JSON.stringify([model, box]));
+    return [...places.values()].flatMap((ofPlace) => {
+      const [first] = ofPlace;
+      if (first === undefined || first.box === "" || first.model === NO_MODEL) return [];
+      const { box, model } = first;
+      return { ...recentOf(RECENT_MINUTES, ofPlace), box, model: withTag(model) };
+    });
   }
 
   system(box: string | undefined): System {

@@ -8,9 +8,17 @@ import type { Live, LiveBox } from "../../protocol/api/live.ts";
 import { boxConcerns } from "../../protocol/box-concerns.ts";
 import type { Concern, ConcernOf } from "../../protocol/concern.ts";
 import { concernText } from "../../protocol/concern-text.ts";
+import type { Thresholds } from "../../protocol/concerns/definition.ts";
 import { CONCERNS, LOSS_SHOWN_MS, REQUESTS_MIN } from "../../protocol/concerns.ts";
 import type { InstalledModel } from "../../protocol/inventory.ts";
 import { raise } from "../../protocol/raise-concern.ts";
+import {
+  builtInThresholds,
+  type ThresholdCode,
+  type ThresholdRule,
+  type ThresholdsOf,
+  thresholdsOf,
+} from "../../protocol/thresholds.ts";
 import type { Untrusted } from "../../protocol/untrusted.ts";
 import { VERSION } from "../version.ts";
 import { BYPASSED_MIN_MS, type Bypassed } from "./damage/bypass.ts";
@@ -41,6 +49,9 @@ export type Observed = {
   largest: readonly (Pick<InstalledModel, "name"> & { box: string; size_bytes: number })[];
   bypassed: readonly Bypassed[];
   damage: Damage;
+  /** Requests of the last minutes, by model and box; only of those that have a threshold. */
+  recentByModel: readonly (Live["recent"] & { box: string; model: string })[];
+  thresholds: readonly ThresholdRule[];
   nowMs: number;
 };
 
@@ -49,14 +60,17 @@ export type ObservedParts = Omit<Observed, "boxes" | "recent" | "queueDepth" | "
 
 /** Critical concerns first; otherwise in order of box, then store, then edge. */
 export function concernsOf(observed: Observed): Concern[] {
-  const { boxes, stores, repositoryError, nowMs } = observed;
+  const { boxes, stores, repositoryError, nowMs, thresholds } = observed;
+  const limits = thresholdsOf(thresholds);
   const concerns: Concern[] = [
-    ...boxes.flatMap(boxConcerns),
-    ...boxes.filter(({ state }) => state !== "down").flatMap((box) => upConcerns(box, observed)),
-    ...stores.flatMap((store) => storeConcerns(store, nowMs)),
+    ...boxes.flatMap((box) => boxConcerns(box, limits)),
+    ...boxes
+      .filter(({ state }) => state !== "down")
+      .flatMap((box) => upConcerns(box, observed, limits)),
+    ...stores.flatMap((store) => storeConcerns(store, nowMs, limits)),
     ...repositoryConcerns(repositoryError),
     ...untrustedConcerns(observed),
-    ...edgeConcerns(observed),
+    ...edgeConcerns(observed, limits),
   ];
   return concerns.sort((a, b) => rank(a) - rank(b));
 }
@@ -72,7 +86,7 @@ export function sentenceOf(concern: Concern): string {
 }
 
 /** The concerns of a box that is up, as far as its readings alone do not show them. */
-function upConcerns(box: LiveBox, observed: Observed): Concern[] {
+function upConcerns(box: LiveBox, observed: Observed, limits: ThresholdsOf): Concern[] {
   const { largest, damage, nowMs } = observed;
   const subject = { kind: "box", box: box.name } as const;
   const { agent_version, system } = box;
@@ -88,13 +102,42 @@ function upConcerns(box: LiveBox, observed: Observed): Concern[] {
       subject,
       system,
       largest.find((model) => model.box === box.name),
+      limits("disk_filling", { box: box.name }),
     ),
+    ...observed.recentByModel
+      .filter((recent) => recent.box === box.name)
+      .flatMap((recent) => modelRateConcerns(recent, limits)),
     ...damageConcerns(box, damage, bypassed.length > 0),
     ...bypassed.flatMap(({ gpu, utilization_percent, model, since_ms }) => {
       const params = { utilization_percent, model, busy_since: isoOf(since_ms) };
       const of = { kind: "gpu", box: box.name, index: gpu } as const;
-      return raise("gpu_bypassed", of, params, { value: utilization_percent });
+      const above = limits("gpu_bypassed", { box: box.name });
+      return raise("gpu_bypassed", of, params, { value: utilization_percent, above });
     }),
+  ];
+}
+
+function modelRateConcerns(
+  recent: Observed["recentByModel"][number],
+  limits: ThresholdsOf,
+): Concern[] {
+  const { box, model, minutes, requests, errors, error_rate, latency_p95_ms } = recent;
+  if (requests < REQUESTS_MIN) return [];
+  const subject = { kind: "model", box, model } as const;
+  const above = (code: ThresholdCode) => limits(code, { box, model });
+  return [
+    ...raise(
+      "model_latency_high",
+      subject,
+      { latency_p95_ms: latency_p95_ms ?? 0, requests, minutes },
+      { value: latency_p95_ms, above: above("model_latency_high") },
+    ),
+    ...raise(
+      "model_errors_high",
+      subject,
+      { error_rate: error_rate ?? 0, errors, requests, minutes },
+      { value: error_rate, above: above("model_errors_high") },
+    ),
   ];
 }
 
@@ -102,12 +145,13 @@ function diskConcerns(
   subject: ConcernOf<"disk_short">["subject"],
   system: LiveBox["system"],
   largest: Observed["largest"][number] | undefined,
+  filling: Thresholds,
 ): Concern[] {
   const { disk_used_bytes: used = null, disk_total_bytes: total = null } = system ?? {};
   if (used === null || total === null || total === 0 || largest === undefined) return [];
   const free_bytes = total - used;
-  const { above } = CONCERNS.disk_filling.severity;
-  if (free_bytes >= largest.size_bytes || (100 * used) / total > above.warning) return [];
+  const fullFrom = Math.min(...Object.values(filling));
+  if (free_bytes >= largest.size_bytes || (100 * used) / total > fullFrom) return [];
   return raise("disk_short", subject, {
     free_bytes,
     model: largest.name,
@@ -119,8 +163,10 @@ function diskConcerns(
 export function storeConcerns(
   { health, lastDroppedMs, lastRefused }: StoreReport,
   nowMs: number,
+  limits: ThresholdsOf = builtInThresholds,
 ): Concern[] {
   const subject = { kind: "external_store", store: health.sink } as const;
+  const above = limits("store_behind");
   const { backlog: records, last_success, dropped, set_aside } = health;
   const isFailing = health.state === "failing";
   const isRecent = (atMs: number) => nowMs - atMs < LOSS_SHOWN_MS;
@@ -131,7 +177,7 @@ export function storeConcerns(
           records,
           last_success,
         })
-      : raise("store_behind", subject, { records, last_success }, { value: records })),
+      : raise("store_behind", subject, { records, last_success }, { value: records, above })),
     ...(isFailing && health.clearing ? raise("store_not_cleared", subject, {}) : []),
     ...(lastDroppedMs !== null && isRecent(lastDroppedMs)
       ? raise("records_dropped", subject, { records: dropped, last_at: isoOf(lastDroppedMs) })
@@ -163,7 +209,10 @@ function untrustedConcerns({ untrusted, nowMs }: Observed): Concern[] {
   });
 }
 
-function edgeConcerns({ boxes, recent, queueDepth, isRecording }: Observed): Concern[] {
+function edgeConcerns(
+  { boxes, recent, queueDepth, isRecording }: Observed,
+  limits: ThresholdsOf,
+): Concern[] {
   const subject = { kind: "edge" } as const;
   const { minutes, requests, errors, error_rate, latency_p95_ms } = recent;
   const isEnough = requests >= REQUESTS_MIN;
@@ -174,7 +223,7 @@ function edgeConcerns({ boxes, recent, queueDepth, isRecording }: Observed): Con
           "error_rate_high",
           subject,
           { error_rate, errors, requests, minutes },
-          { value: error_rate },
+          { value: error_rate, above: limits("error_rate_high") },
         )
       : []),
     ...(isEnough && latency_p95_ms !== null
@@ -182,12 +231,20 @@ function edgeConcerns({ boxes, recent, queueDepth, isRecording }: Observed): Con
           "latency_high",
           subject,
           { latency_p95_ms, requests, minutes },
-          { value: latency_p95_ms },
+          { value: latency_p95_ms, above: limits("latency_high") },
         )
       : []),
     ...(queueDepth === null
       ? []
-      : raise("queue_long", subject, { requests: queueDepth }, { value: queueDepth })),
+      : raise(
+          "queue_long",
+          subject,
+          { requests: queueDepth },
+          {
+            value: queueDepth,
+            above: limits("queue_long"),
+          },
+        )),
     ...(isRecording ? [] : raise("recording_off", subject, {})),
   ];
 }

@@ -1,6 +1,7 @@
-/** `/api/notifications`: the targets of messages about concerns that begin and end. */
+/** `/api/notifications` and `/api/thresholds`: the targets of messages about concerns, and when they are raised. */
 import { type Context, Hono } from "hono";
 import { NOTIFICATION_ROUTES, TARGETS_MAX } from "../../protocol/api/notifications.ts";
+import { THRESHOLD_ROUTES } from "../../protocol/api/thresholds.ts";
 import type { TargetsAnswer, TargetsWish } from "../aggregator/changing-targets.ts";
 import { aggregatorOf } from "../aggregator/stub.ts";
 import { addressFault } from "../alerting/address.ts";
@@ -43,6 +44,16 @@ serveRoute(notificationRoutes, NOTIFICATION_ROUTES.testTarget, async ({ params: 
   const result = await change(c, { act: "test", id });
   if (result === null) throw unknown(id);
   return result;
+});
+
+serveRoute(notificationRoutes, THRESHOLD_ROUTES.thresholds, async (_, c) =>
+  aggregatorOf(c.env).thresholds(),
+);
+
+serveRoute(notificationRoutes, THRESHOLD_ROUTES.putThresholds, async ({ body: { rules } }, c) => {
+  const aggregator = aggregatorOf(c.env);
+  await aggregator.putThresholds(rules, c.get("requestId"));
+  return aggregator.thresholds();
 });
 
 const unknown = (id: string) => new GatewayError({ reason: "target_unknown", id });

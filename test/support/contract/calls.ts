@@ -46,6 +46,10 @@ export const CALLS: Record<RouteName, { path?: string; body?: unknown }> = {
   gpuHistory: { path: "/api/gpu/history?time_range=15m&box=atlas" },
   currentStats: {},
   history: { path: "/api/stats/history?hours=2&model=llama3.2&box=atlas" },
+  thresholds: {},
+  putThresholds: {
+    body: { rules: [{ code: "model_latency_high", model: "llama3.2", warning: 60_000 }] },
+  },
   explainPeriod: { path: "/api/stats/explanation?seconds=3600&time_zone=Europe/Berlin" },
   activity: { path: "/api/stats/activity?seconds=3600&split=model" },
   logs: { path: "/api/stats/logs?limit=2&status=success" },

@@ -46,6 +46,8 @@ test("the rules contain the documented three alerts, and those for boxes, stores
     PromptsTruncated: "5m, warning",
     ColdStarts: "5m, warning",
     ModelSlow: "5m, warning",
+    ModelErrorsHigh: "5m, warning",
+    ModelLatencyHigh: "5m, warning",
     ModelsReloading: "5m, warning",
     AgentOutdated: "60m, warning",
     DiskShort: "60m, warning",

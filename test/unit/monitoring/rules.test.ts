@@ -24,8 +24,9 @@ test("reading the YAML returns every alert as it is written in the code", () => 
 test("an alert is as severe as the concern and the threshold that it uses", () => {
   for (const { alert, severity } of Object.values(CONCERNS)) {
     if (alert === null) continue;
-    const severities: string[] =
-      typeof severity === "string" ? [severity] : Object.keys(severity.above);
+    const own = typeof severity === "string" ? [severity] : Object.keys(severity.above);
+    // Without a threshold in the definition, each owner sets its own: the alert is for the lowest.
+    const severities: string[] = own.length === 0 ? ["warning"] : own;
     // A store that fails is critical for the records that arrive now, but the alert covers slow ones too.
     if (alert !== "SinkBehind") expect(severities, alert).toContain(ALERTS[alert].severity);
   }

@@ -20,6 +20,8 @@ export const concernsWith = (observed: Partial<Observed>): Concern[] =>
     largest: [],
     bypassed: [],
     damage: NO_DAMAGE,
+    recentByModel: [],
+    thresholds: [],
     nowMs: NOW,
     ...observed,
   });
