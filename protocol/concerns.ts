@@ -11,6 +11,7 @@ import { EDGE_CONCERNS } from "./concerns/edge.ts";
 import { GPU_CONCERNS } from "./concerns/gpu.ts";
 import { MODEL_CONCERNS } from "./concerns/model.ts";
 import { STORE_CONCERNS } from "./concerns/store.ts";
+import { DAY_MS } from "./day.ts";
 
 export const CONCERNS = {
   ...EDGE_CONCERNS,
@@ -35,4 +36,4 @@ export const BAD_THROTTLE_REASONS: ReadonlySet<string> = new Set([
 ]);
 
 /** A loss that is older no longer is a concern. Its count stays in `/api/health`. */
-export const LOSS_SHOWN_MS = 24 * 3_600_000;
+export const LOSS_SHOWN_MS = DAY_MS;

@@ -27,15 +27,15 @@ export function damagePredicate(
       return `read only a part of ${count(truncated)} of ${count(requests)} prompts in ${minutes} minutes${by(key)}: they${long} do not fit into its context of ${count(context_length)} tokens. Raise num_ctx`;
     }
     case "cold_starts": {
-      const { loads, requests, hours, lost_ms, lost_wh, key, keep_alive_s, saved_loads } =
-        concern.params;
+      const { loads, requests, hours, lost_ms, lost_wh, key, keep_alive_s } = concern.params;
+      const { replay_hours, replay_loads, saved_loads, saved_ms, saved_wh } = concern.params;
       const lost = `${duration(lost_ms)}${wattHours(lost_wh)} lost`;
       const holding = concern.params.holding_wh;
       const cost = holding === null ? "" : `, for at most ${watts(holding)}`;
       const advice =
         keep_alive_s === null
           ? "no keep_alive would have helped"
-          : `keep_alive ${keepAlive(keep_alive_s)} would have saved ${count(saved_loads)} of them${cost}`;
+          : `keep_alive ${keepAlive(keep_alive_s)} would have saved ${count(saved_loads)} of ${replay_loads === null ? "them" : `${count(replay_loads)} loads in ${replay_hours} hours`}, ${duration(saved_ms)}${wattHours(saved_wh)}${cost}`;
       return `was loaded ${count(loads)} times for ${count(requests)} requests in ${hours} hours${by(key)} (${lost}): ${advice}`;
     }
     case "model_slow": {

@@ -52,8 +52,13 @@ export const MODEL_CONCERNS = {
       keep_alive_s: Count.nullable().describe(
         "the keep-alive that would have saved most of the loads, by a replay of the calls; null if none",
       ),
+      replay_hours: Count.default(24).describe(
+        "the time whose calls were replayed: a week if known",
+      ),
+      replay_loads: Count.nullable().default(null).describe("loads in that time"),
       saved_loads: Count,
       saved_ms: z.number(),
+      saved_wh: z.number().nullable().default(null).describe("null if unknown"),
       holding_wh: z
         .number()
         .nullable()

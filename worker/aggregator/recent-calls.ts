@@ -5,6 +5,7 @@
  */
 import type { RequestRecord } from "../../protocol/records.ts";
 import { CallFields, type FinishedCall, finishedCallOf, placeOf } from "../answers/damage/calls.ts";
+import { type ExpiredLoad, expiredLoadsOf, REPLAY_HOURS } from "../answers/damage/cold-starts.ts";
 import { type Damage, damageOf } from "../answers/damage/damage.ts";
 import { alone, decodeRateOf, medianOf } from "../answers/damage/slow.ts";
 import type { Around } from "../answers/explanation.ts";
@@ -19,6 +20,8 @@ const EVERY_MS = 10_000;
 const RATE_EVERY_MS = 30_000;
 const RATES_MAX = 200;
 const PLACES_MAX = 200;
+const LOADS_MAX = 2_000;
+const LOADS_KEPT_MS = REPLAY_HOURS * 3_600_000;
 /** Fewer rates are no usual rate. */
 const RATES_MIN = 20;
 
@@ -30,6 +33,8 @@ export class RecentCalls {
   #calls: FinishedCall[] | null = null;
   /** Rates of calls that are no longer kept, by model and box. */
   readonly #older = new Map<string, { atMs: number; rates: number[] }>();
+  /** Loads before the calls that are kept, oldest first. */
+  #olderLoads: ExpiredLoad[] = [];
   #computed: { atMs: number; damage: Damage } | null = null;
 
   constructor(ledger: Pick<Ledger, "newest">) {
@@ -48,8 +53,9 @@ export class RecentCalls {
     const known = this.#computed;
     if (known !== null && nowMs >= known.atMs && nowMs - known.atMs < EVERY_MS) return known.damage;
     this.#calls ??= this.#read();
-    const older = new Map([...this.#older].map(([place, { rates }]) => [place, rates]));
-    const damage = damageOf(this.#calls, older, nowMs);
+    const rates = new Map([...this.#older].map(([place, each]) => [place, each.rates]));
+    this.#olderLoads = this.#olderLoads.filter(({ endMs }) => nowMs - endMs <= LOADS_KEPT_MS);
+    const damage = damageOf(this.#calls, { rates, loads: this.#olderLoads }, nowMs);
     this.#computed = { atMs: nowMs, damage };
     return damage;
   }
@@ -73,10 +79,12 @@ export class RecentCalls {
   clear(): void {
     this.#calls = null;
     this.#older.clear();
+    this.#olderLoads = [];
     this.#computed = null;
   }
 
   #age(calls: readonly FinishedCall[]): void {
+    this.#olderLoads = [...this.#olderLoads, ...expiredLoadsOf(calls)].slice(-LOADS_MAX);
     for (const [place, ofModel] of Map.groupBy(calls, placeOf))
       for (const { call, rate } of alone(ofModel).flatMap((each) => decodeRateOf(each) ?? [])) {
         const kept = this.#older.get(place) ?? { atMs: 0, rates: [] };

@@ -61,10 +61,10 @@ export const loadName = ({
 }: Pick<FinishedCall, "model" | "context_length">) => JSON.stringify([model, context_length]);
 
 /** Returns the sum; null if none is known. */
-export function whOf(loads: readonly AwaitedLoad[]): number | null {
+export function whOf(loads: readonly Pick<AwaitedLoad, "wh">[]): number | null {
   const known = loads.flatMap(({ wh }) => wh ?? []);
   return known.length === 0 ? null : known.reduce((sum, wh) => sum + wh, 0);
 }
 
-export const msOf = (loads: readonly AwaitedLoad[]): number =>
+export const msOf = (loads: readonly Pick<AwaitedLoad, "ms">[]): number =>
   loads.reduce((sum, { ms }) => sum + ms, 0);

@@ -1,15 +1,17 @@
 /** The deciders against a trace whose causes are known: precision and recall, for each concern. */
 import { expect, test } from "vitest";
 import { Concern } from "../../../../../protocol/concern.ts";
+import { DAY_MS } from "../../../../../protocol/day.ts";
+import { expiredLoadsOf } from "../../../../../worker/answers/damage/cold-starts.ts";
 import { damageConcerns } from "../../../../../worker/answers/damage/concerns.ts";
-import { damageOf } from "../../../../../worker/answers/damage/damage.ts";
+import { damageOf, NO_OLDER_CALLS } from "../../../../../worker/answers/damage/damage.ts";
 import { boxOf } from "../../../dashboard/live.ts";
 import { CAUSES, type Cause, EXPECTED, NOW, traceOf } from "./labelled-trace.ts";
 
 const SEEDS = 40;
 
 const namedIn = (cause: Cause, seed: number): Concern[] =>
-  damageConcerns(boxOf({}), damageOf(traceOf(cause, seed), new Map(), NOW), false);
+  damageConcerns(boxOf({}), damageOf(traceOf(cause, seed), NO_OLDER_CALLS, NOW), false);
 
 test("each concern has a precision and a recall of at least 0.95, and calm days have none", () => {
   const counts = new Map<string, { right: number; wrong: number; missed: number }>();
@@ -63,6 +65,25 @@ test("names the keep-alive that would have saved the loads", () => {
   expect(params).toMatchObject({ keep_alive_s: 1_800, key: "app", holding_wh: null });
 });
 
+test("the replay covers the loads of a week, of which only those of a day raise the concern", () => {
+  const day = traceOf("short_keep_alive", 1);
+  const older = expiredLoadsOf(day).map((load) => ({
+    ...load,
+    startMs: load.startMs - 5 * DAY_MS,
+    endMs: load.endMs - 5 * DAY_MS,
+    gapMs: load.gapMs / 3,
+  }));
+  const alone = damageOf(day, NO_OLDER_CALLS, NOW).coldStarts[0];
+  const [week] = damageOf(day, { ...NO_OLDER_CALLS, loads: older }, NOW).coldStarts;
+  expect(week).toMatchObject({ loads: alone?.loads, lost_ms: alone?.lost_ms });
+  expect(alone?.replay_hours).toBe(24);
+  expect(week?.replay_hours).toBeGreaterThan(5 * 24);
+  expect(week?.replay_loads).toBe((alone?.replay_loads ?? 0) + older.length);
+  expect(week?.saved_loads).toBeGreaterThan(alone?.saved_loads ?? 0);
+  expect(week?.saved_wh).toBeGreaterThan(alone?.saved_wh ?? 0);
+  expect(damageOf([], { ...NO_OLDER_CALLS, loads: older }, NOW).coldStarts).toEqual([]);
+});
+
 test("names the traffic beside a slow model", () => {
   expect(paramsOf("neighbour")).toMatchObject({ cause: "neighbour" });
   expect(paramsOf("slow")).toMatchObject({ cause: "unknown" });
@@ -75,7 +96,7 @@ test.each([
 ] as const)("a slow model has the cause %s if a GPU shows %j", (cause, { gpus }) => {
   const box = boxOf({});
   const gpu = { ...box.gpus[0], throttle_reasons: [...gpus] } as (typeof box.gpus)[number];
-  const damage = damageOf(traceOf("slow", 1), new Map(), NOW);
+  const damage = damageOf(traceOf("slow", 1), NO_OLDER_CALLS, NOW);
   const [concern] = damageConcerns({ ...box, gpus: [gpu] }, damage, false);
   expect(concern?.params).toMatchObject({ cause });
 });
