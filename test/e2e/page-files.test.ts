@@ -25,7 +25,7 @@ test("keeps every file that the page loads for a year, under a name with its has
   const lazy = (await linkedIn(script)).filter((path) => path.endsWith(".js"));
   expect(lazy.length).toBeGreaterThanOrEqual(5);
   for (const path of [...linked, ...lazy]) {
-    expect(path).toMatch(/^\/assets\/immutable\/[a-z-]+-[\w-]{8}\.[a-z]+$/);
+    expect(path).toMatch(/^\/assets\/immutable\/[A-Za-z-]+-[\w-]{8}\.[a-z]+$/);
     const answer = await fetch(stack.url + path);
     expect([path, answer.status, answer.headers.get("cache-control")]).toEqual([path, 200, YEAR]);
   }
