@@ -90,8 +90,10 @@ export default defineConfig({
         ],
         test: {
           ...ONE_AT_A_TIME,
+          ...IN_ONE_PROCESS,
           name: "stores",
           include: ["test/stores/**/*.test.ts"],
+          setupFiles: "test/workerd/fresh-edge.ts",
           globalSetup: ["test/support/runtime-noise.ts", "test/support/engines/global-setup.ts"],
           testTimeout: 60_000,
           hookTimeout: 60_000,
