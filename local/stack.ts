@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { LocalBox } from "./box.ts";
-import { seedHistory } from "./demo-seeding.ts";
+import { seedHistory, seedTariff } from "./demo-seeding.ts";
 import { ChildFailure, Edge, waitFor } from "./edge.ts";
 import type { Child } from "./processes.ts";
 import type { Reaper } from "./reaping.ts";
@@ -65,6 +65,7 @@ export class Stack {
         : await Promise.all(plan.boxes.map((one) => this.#startSimulated(one, onDeath)));
     await waitFor(`${this.url}/healthz`, edge.worker, EDGE_MS);
     void edge.worker.ended.then(() => !this.#isEnding && onDeath(edge.worker));
+    if (plan.kind === "demo") await seedTariff(this.url, worker.ADMIN_KEY ?? null);
     for (const name of names) {
       if (this.#isEnding) return;
       const simulatedBox = simulated.find((one) => one.box.name === name);

@@ -39,6 +39,8 @@ test("the demo opens on half an hour of requests, and shows a restart without a 
     expect(seeded.every(({ simulated }) => simulated === true)).toBe(true);
     const failed = logs.filter((log) => log.status !== "success" && !seeded.includes(log));
     expect(failed).toEqual([]);
+    const costs = logs.filter((log) => !seeded.includes(log) && log.energy_j !== null);
+    expect(costs.map(({ cost_currency }) => cost_currency)).toContain("EUR");
     const reasons = new Set(logs.map(({ route_reason }) => route_reason));
     expect([...reasons]).toEqual(expect.arrayContaining(["only-holder", "failover", "spill"]));
     expect(logs.filter(({ moved_from }) => moved_from !== null).length).toBeGreaterThan(0);
