@@ -20,8 +20,7 @@ const FOLDERS: Record<string, { folders: string[]; packages: RegExp }> = {
   agent: { folders: ["protocol"], packages: /^(zod|ws|node:.*)$/ },
   dashboard: {
     folders: ["protocol"],
-    packages:
-      /^(zod|preact(\/hooks)?|@preact\/signals|uplot(\/dist\/uPlot\.min\.css)?|marked|dompurify)$/,
+    packages: /^(zod|preact(\/hooks)?|@preact\/signals|marked|dompurify)$/,
   },
   simulated: { folders: ["protocol"], packages: /^(zod|node:.*)$/ },
   local: {

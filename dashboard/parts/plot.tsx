@@ -15,11 +15,13 @@ type Props = {
   /** Both ends are included. */
   onBrush: (from: number, to: number) => void;
   onPoint?: (index: number | null) => void;
+  /** The bucket that another chart is pointed at. */
+  marked?: number | null;
   /** Shapes, in units of {@link HEIGHT} and buckets. */
   children: ComponentChildren;
 };
 
-export function Plot({ label, buckets, onPick, onBrush, onPoint, children }: Props) {
+export function Plot({ label, buckets, onPick, onBrush, onPoint, marked = null, children }: Props) {
   const area = useRef<HTMLDivElement>(null);
   const from = useSignal<number | null>(null);
   const at = useSignal<number | null>(null);
@@ -37,6 +39,7 @@ export function Plot({ label, buckets, onPick, onBrush, onPoint, children }: Pro
     onPoint?.(index);
   };
   const [low, high] = [from.value, at.value].toSorted((a, b) => (a ?? 0) - (b ?? 0));
+  const lit = at.value ?? marked;
   const isBrushing = from.value !== null && at.value !== null && from.value !== at.value;
   return (
     <div
@@ -70,8 +73,8 @@ export function Plot({ label, buckets, onPick, onBrush, onPoint, children }: Pro
         role="img"
         aria-label={label}
       >
-        {at.value !== null && !isBrushing && (
-          <rect class="pointed" x={at.value} y={0} width={1} height={HEIGHT} />
+        {lit !== null && !isBrushing && (
+          <rect class="pointed" x={lit} y={0} width={1} height={HEIGHT} />
         )}
         {children}
         {isBrushing && low !== null && high !== null && low !== undefined && high !== undefined && (

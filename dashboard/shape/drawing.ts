@@ -111,14 +111,6 @@ export function pathOfLine(values: readonly (number | null)[]): string {
   return path;
 }
 
-/** Returns a round maximum for a scale: 1, 2 or 5 times a power of ten, with some room above the values. */
-export function topOf(values: readonly (number | null)[]): number {
-  const max = 1.05 * Math.max(0, ...values.map((value) => value ?? 0));
-  if (max <= 0) return 1;
-  const power = 10 ** Math.floor(Math.log10(max));
-  return ([1, 2, 5].find((factor) => factor * power >= max) ?? 10) * power;
-}
-
 /** Returns values as parts of their maximum, for a sparkline. */
 export function partsOf(values: readonly (number | null)[], top?: number): (number | null)[] {
   const max = top ?? Math.max(0, ...values.map((value) => value ?? 0));

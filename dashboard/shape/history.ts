@@ -72,8 +72,8 @@ export type Line = {
   name: string;
   values: Column;
   colour: "one" | "two" | "three" | "four" | "bad";
-  /** In CSS pixels. A wider line is drawn below a narrower one, so equal values hide neither. */
-  width?: number;
+  /** A wide line is drawn below the others, so equal values hide neither. */
+  isWide?: true;
 };
 
 /** The newest bucket is left out until it is this old: before, its figures mean little. */

@@ -19,7 +19,7 @@ const USES: Partial<Record<Page, PageScopeUse>> = {
   overview: { narrows: EVERY_PART, time: "preferred", isCompared: true },
   requests: { narrows: EVERY_PART, time: "any", isCompared: false },
   usage: { narrows: EVERY_PART, time: "month", isCompared: true },
-  system: { narrows: ["box"], time: null, isCompared: false },
+  system: { narrows: ["box"], time: "preferred", isCompared: false },
   box: { narrows: EVERY_PART, time: "preferred", isCompared: true },
   model: { narrows: EVERY_PART, time: "preferred", isCompared: true },
   alerts: { narrows: ["box"], time: null, isCompared: false },

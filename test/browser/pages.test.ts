@@ -94,17 +94,14 @@ test.concurrent("loads at most 60 KB of compressed JavaScript at first", async (
   expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThanOrEqual(60_000);
 });
 
-/**
- * Compressed, in KB, by the page and its title. The chat has a reader of Markdown, and
- * GPU & system the library of its charts.
- */
+/** Compressed, in KB, by the page and its title. The chat has a reader of Markdown. */
 const LAZY_KB: [hash: string, title: string, kb: number][] = [
   ["#/box?box=atlas", "atlas", 15],
   ["#/model?model=llama3.2", "llama3.2", 15],
   ["#/chat", "Playground", 35],
   ["#/requests", "Requests", 15],
   ["#/models", "Models", 15],
-  ["#/system", "GPU & system", 30],
+  ["#/system", "GPU & system", 15],
   ["#/usage", "Usage & energy", 15],
   ["#/alerts", "Alerts & events", 15],
   ["#/boxes", "Boxes", 15],

@@ -6,7 +6,7 @@ import { linkTo } from "../../data/scope.ts";
 import { FailureNote, Section } from "../../parts/basics.tsx";
 import { EventRows } from "../../parts/event-rows.tsx";
 import { BenchSection } from "../models/bench.tsx";
-import { BoxHistory } from "./box-history.tsx";
+import { MachineHistory } from "../system/history.tsx";
 import { ModelCosts } from "./model-costs.tsx";
 
 const EVENTS_SHOWN = 12;
@@ -20,7 +20,7 @@ export function BoxBelow({ box, models, mayChange }: Props) {
   const events = useQuery("/api/events", { query }, EVENTS_EVERY_MS);
   return (
     <>
-      <BoxHistory box={name} />
+      <MachineHistory box={name} />
       <ModelCosts box={name} />
       <Section title="Events" aside={<a href={linkTo("alerts", { box: name })}>All events</a>}>
         {events.error !== null && (

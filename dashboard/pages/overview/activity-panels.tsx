@@ -5,7 +5,7 @@ import { scope } from "../../data/scope.ts";
 import { FailureNote, Skeleton } from "../../parts/basics.tsx";
 import { duration } from "../../shape/format.ts";
 import { READ_EVERY_MS } from "../../shape/read-pace.ts";
-import { AsTable } from "./as-table.tsx";
+import { ActivityTable } from "./activity-table.tsx";
 import { Figures } from "./figures.tsx";
 import { Heat } from "./heat.tsx";
 import { Traffic } from "./traffic.tsx";
@@ -51,7 +51,7 @@ export function ActivityPanels({ now, before }: Props) {
             Each bar covers {duration(1_000 * activity.step_seconds)}. Drag over a chart to select a
             time; click it for the requests.
           </p>
-          <AsTable activity={activity} />
+          <ActivityTable activity={activity} />
         </div>
       )}
     </>

@@ -1,51 +1,95 @@
-/** The history of the machines and of each GPU, for all boxes or one. */
+/** The history of the machines and of each GPU, for all boxes or one, at the time of the scope. */
+import { useSignal } from "@preact/signals";
 import { useMemo } from "preact/hooks";
 import type { SystemPoint } from "../../../protocol/api/system.ts";
-import { place, replaceQuery } from "../../data/place.ts";
+import { minuteMs } from "../../data/clock.ts";
+import { live } from "../../data/live.ts";
 import { preferences } from "../../data/preferences.ts";
 import { useQuery } from "../../data/query.ts";
+import { changeScope, scope } from "../../data/scope.ts";
 import { Choice, FailureNote, Section, Skeleton } from "../../parts/basics.tsx";
-import { Chart } from "../../parts/chart.tsx";
+import { LinePlot } from "../../parts/line-plot.tsx";
 import { gib, ofHundred, short, temperature, watts } from "../../shape/format.ts";
 import { type GpuFigure, gpuLines } from "../../shape/gpu-history.ts";
-import { bucketNote, drawnBuckets, type Line, startsOf } from "../../shape/history.ts";
+import {
+  bucketNote,
+  hasHistory,
+  type Line,
+  RANGE_NAMES,
+  rangeOfScope,
+  secondsOfRange,
+  startsOf,
+} from "../../shape/history.ts";
+import {
+  bucketsOf,
+  cutOf,
+  EDGE_RANGES,
+  HISTORY_RANGES,
+  type HistoryChart,
+  type HistoryRange,
+  historySpan,
+} from "../../shape/machine-history.ts";
+import { EVERYTHING } from "../../shape/scope.ts";
+import { HistoryTable } from "./history-table.tsx";
 
-const EDGE_RANGES = ["5m", "15m", "1h", "6h", "24h"] as const;
-/** Only an external store keeps samples longer than a day. */
-const RANGES = [...EDGE_RANGES, "7d", "30d"] as const;
 const EVERY_MS = 10_000;
 /** Slower if an external store is queried, because a serverless one may have to wake up first. */
 const STORE_EVERY_MS = 60_000;
+/** A few pixels each. A part of a range is drawn from finer buckets. */
+const POINTS_WHOLE = 240;
+const POINTS_MAX = 500;
 
-export function MachineHistory({ box, hasStore }: { box: string; hasStore: boolean }) {
-  const range = RANGES.find((each) => each === place.value.query.range) ?? "15m";
-  const { sizes, temperature: unit } = preferences.value;
-  const query = { time_range: range, max_points: 240, box };
-  const everyMs = EDGE_RANGES.some((each) => each === range) ? EVERY_MS : STORE_EVERY_MS;
+/** @param box  "" shows all */
+export function MachineHistory({ box }: { box: string }) {
+  const moment = useSignal<number | null>(null);
+  const { sizes, temperature: unit, range: usual } = preferences.value;
+  const hasStore = hasHistory(live.value?.value.health.sinks ?? []);
+  const ranges: readonly HistoryRange[] = hasStore ? HISTORY_RANGES : EDGE_RANGES;
+  const span = useMemo(
+    () => historySpan(scope.value, ranges, secondsOfRange(usual), Date.now()),
+    [scope.value, hasStore, usual, minuteMs.value],
+  );
+  const { range, isWhole, isCut, period } = span;
+  const max_points = isWhole ? POINTS_WHOLE : POINTS_MAX;
+  const query = { time_range: range, max_points, box };
+  const paceMs = EDGE_RANGES.some((each) => each === range) ? EVERY_MS : STORE_EVERY_MS;
+  // The past does not change.
+  const everyMs = scope.value.untilMs !== null && period.untilMs <= minuteMs.value ? null : paceMs;
   const machines = useQuery("/api/system/history", { query }, everyMs);
   const gpus = useQuery("/api/gpu/history", { query }, everyMs);
+  // A range that ends at the present does not change with the minute.
+  const drawn = isWhole ? range : span;
 
   const ofMachines = useMemo(() => {
     const points = machines.data?.data ?? [];
-    const starts = startsOf(points.map(({ timestamp }) => timestamp));
-    const { count, isUnfinished } = drawnBuckets(starts, Date.now());
-    return { isUnfinished, at: starts.slice(0, count), ...linesOf(points.slice(0, count)) };
-  }, [machines.data]);
+    const at = startsOf(points.map(({ timestamp }) => timestamp));
+    const cut = cutOf(at, span, Date.now());
+    const buckets = bucketsOf(at, cut);
+    return machineCharts(points.slice(cut.from, cut.until)).map(
+      (chart): HistoryChart => ({
+        ...chart,
+        buckets,
+        format: chart.title === "Memory" ? (value) => gib(value, sizes) : chart.format,
+      }),
+    );
+  }, [machines.data, drawn, sizes]);
   const ofGpus = useMemo(() => {
-    const starts = startsOf(gpus.data?.timestamps ?? []);
-    const { count, isUnfinished } = drawnBuckets(starts, Date.now());
-    const of = (figure: GpuFigure) => gpuLines(gpus.data?.gpus ?? [], figure, count);
-    return {
-      isUnfinished,
-      at: starts.slice(0, count),
-      load: of("utilization_percent"),
-      memory: of("memory_used_mb"),
-      heat: of("temperature_c"),
-      power: of("power_draw_w"),
-    };
-  }, [gpus.data]);
+    const at = startsOf(gpus.data?.timestamps ?? []);
+    const cut = cutOf(at, span, Date.now());
+    const buckets = bucketsOf(at, cut);
+    const chart = (title: string, figure: GpuFigure, format: HistoryChart["format"]) => ({
+      ...{ title, buckets, format },
+      lines: gpuLines(gpus.data?.gpus ?? [], figure, cut, box !== ""),
+    });
+    return [
+      { ...chart("GPU utilization", "utilization_percent", ofHundred), top: 100 },
+      chart("VRAM", "memory_used_mb", (value) => gib(value, sizes)),
+      chart("GPU temperature", "temperature_c", (value) => temperature(value, unit)),
+      chart("GPU power", "power_draw_w", watts),
+    ];
+  }, [gpus.data, drawn, sizes, unit, box]);
 
-  const options = (hasStore ? RANGES : EDGE_RANGES).map((value) => ({ value, name: value }));
+  const charts: readonly HistoryChart[] = [...ofGpus, ...ofMachines];
   const error = machines.error ?? gpus.error;
   const retry = () => {
     machines.refetch();
@@ -57,9 +101,12 @@ export function MachineHistory({ box, hasStore }: { box: string; hasStore: boole
       aside={
         <Choice
           label="History range"
-          options={options}
-          chosen={range}
-          choose={(chosen) => replaceQuery("system", { ...place.value.query, range: chosen })}
+          options={ranges.map((value) => ({ value, name: value }))}
+          chosen={rangeOfScope(scope.value, usual) as HistoryRange}
+          choose={(chosen) => {
+            const { fromMs, untilMs } = EVERYTHING;
+            changeScope({ fromMs, untilMs, seconds: secondsOfRange(chosen) });
+          }}
         />
       }
     >
@@ -69,68 +116,48 @@ export function MachineHistory({ box, hasStore }: { box: string; hasStore: boole
       {machines.data === null || gpus.data === null ? (
         error === null && <Skeleton lines={2} tall />
       ) : (
-        <div class={machines.isLoading ? "charts loading" : "charts"}>
-          <Chart
-            {...bucketsOf(ofGpus)}
-            title="GPU utilization"
-            top={100}
-            format={ofHundred}
-            lines={ofGpus.load}
-          />
-          <Chart
-            {...bucketsOf(ofGpus)}
-            title="VRAM"
-            format={(value) => gib(value, sizes)}
-            lines={ofGpus.memory}
-          />
-          <Chart
-            {...bucketsOf(ofGpus)}
-            title="GPU temperature"
-            format={(value) => temperature(value, unit)}
-            lines={ofGpus.heat}
-          />
-          <Chart {...bucketsOf(ofGpus)} title="GPU power" format={watts} lines={ofGpus.power} />
-          <Chart
-            {...bucketsOf(ofMachines)}
-            title="CPU"
-            top={100}
-            format={ofHundred}
-            isArea
-            lines={ofMachines.cpu}
-          />
-          <Chart
-            {...bucketsOf(ofMachines)}
-            title="Memory"
-            format={(value) => gib(value, sizes)}
-            isArea
-            lines={ofMachines.memory}
-          />
-          <Chart
-            {...bucketsOf(ofMachines)}
-            title="Requests"
-            format={short}
-            lines={ofMachines.queue}
-          />
-        </div>
+        <>
+          <div class={machines.isLoading || gpus.isLoading ? "line-plots loading" : "line-plots"}>
+            {charts.map((chart) => (
+              <LinePlot key={chart.title} {...chart} moment={moment} />
+            ))}
+          </div>
+          <HistoryTable charts={charts} />
+        </>
       )}
-      <p class="footnote">{bucketNote(ofGpus.at, "The cards show the latest readings.")}</p>
+      <p class="footnote">
+        {bucketNote(ofGpus[0]?.buckets.at ?? [], "The cards show the latest readings.")}
+        {isCut &&
+          ` Samples are kept for ${RANGE_NAMES[range]}${hasStore ? "" : " by the edge alone"}.`}
+      </p>
     </Section>
   );
 }
 
-type Buckets = { at: readonly number[]; isUnfinished: boolean };
-const bucketsOf = ({ at, isUnfinished }: Buckets): Buckets => ({ at, isUnfinished });
+type MachineChart = Pick<HistoryChart, "title" | "format" | "top"> & { lines: Line[] };
 
-const linesOf = (points: readonly SystemPoint[]): Record<"cpu" | "memory" | "queue", Line[]> => ({
-  cpu: [{ name: "CPU", values: points.map((point) => point.cpu_percent), colour: "one" }],
-  memory: [{ name: "Memory", values: points.map((point) => point.memory_used_gb), colour: "two" }],
-  queue: [
-    {
-      name: "In flight",
-      values: points.map((point) => point.in_flight),
-      colour: "one",
-      width: 3.5,
-    },
-    { name: "Queued", values: points.map((point) => point.queue_depth), colour: "three" },
-  ],
-});
+const machineCharts = (points: readonly SystemPoint[]): MachineChart[] => [
+  {
+    ...{ title: "CPU", format: ofHundred, top: 100 },
+    lines: [{ name: "CPU", colour: "one", values: points.map(({ cpu_percent }) => cpu_percent) }],
+  },
+  {
+    ...{ title: "Memory", format: short },
+    lines: [
+      { name: "Memory", colour: "two", values: points.map(({ memory_used_gb }) => memory_used_gb) },
+    ],
+  },
+  {
+    ...{ title: "Requests", format: short },
+    lines: [
+      {
+        ...{ name: "In flight", colour: "one", isWide: true },
+        values: points.map(({ in_flight }) => in_flight),
+      },
+      {
+        ...{ name: "Queued", colour: "three" },
+        values: points.map(({ queue_depth }) => queue_depth),
+      },
+    ],
+  },
+];

@@ -5,7 +5,6 @@ import { useQuery } from "../../data/query.ts";
 import { linkTo } from "../../data/scope.ts";
 import { Section, Skeleton } from "../../parts/basics.tsx";
 import { NoBox } from "../../parts/install.tsx";
-import { hasHistory } from "../../shape/history.ts";
 import { GpuCard } from "./gpu-card.tsx";
 import { MachineHistory } from "./history.tsx";
 import { MachineCard } from "./machine-card.tsx";
@@ -60,7 +59,7 @@ export function SystemPage() {
           </p>
         ))}
       </Section>
-      <MachineHistory box={chosen} hasStore={hasHistory(health.sinks)} />
+      <MachineHistory box={chosen} />
       <Section title="Machines">
         <ul class="cards">
           {shown.map((box) => (

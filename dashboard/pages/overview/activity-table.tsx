@@ -1,25 +1,14 @@
-/** The figures behind the charts as a table, for readers of screens and for those who use no mouse. */
-import { useSignal } from "@preact/signals";
+/** The figures behind the charts of requests; each time leads to its requests. */
 import type { Activity } from "../../../protocol/api/activity.ts";
+import { AsTable } from "../../parts/as-table.tsx";
 import { TableScroll } from "../../parts/basics.tsx";
 import { compact, count, duration } from "../../shape/format.ts";
 import { bucketLink } from "./period.tsx";
 import { momentOf } from "./traffic.tsx";
 
-export function AsTable({ activity }: { activity: Activity }) {
-  const isOpen = useSignal(false);
-  return (
-    <details
-      class="as-table"
-      onToggle={({ currentTarget }) => {
-        isOpen.value = currentTarget.open;
-      }}
-    >
-      <summary>Show the charts as a table</summary>
-      {isOpen.value && <Table activity={activity} />}
-    </details>
-  );
-}
+export const ActivityTable = ({ activity }: { activity: Activity }) => (
+  <AsTable of="the charts">{() => <Table activity={activity} />}</AsTable>
+);
 
 const Table = ({ activity }: { activity: Activity }) => (
   <TableScroll label="Requests over time">
