@@ -23,7 +23,7 @@ export type BoxWorld = {
   /** Puts records into the ledger. @throws if they may not be in it */
   ingest(records: RequestRecord[]): Promise<void>;
   /** Registers the agent. @throws if the registry fails */
-  connected(hello: Hello): Promise<void>;
+  connected(hello: Hello, atMs: number): Promise<void>;
   /** Takes the rest of what the Box reports of its agent; null if nobody reads it. */
   registry: Pick<BoxRegistry, "draining" | "read" | "gone"> | null;
   /** Promises are about to settle. */
@@ -166,8 +166,8 @@ export class SimulatedBox {
   #registry(): BoxRegistry {
     const { ingest, connected, registry } = this.#world;
     const done = () => Promise.resolve();
-    const settled = async (hello: Hello) => {
-      await connected(hello);
+    const settled = async (hello: Hello, atMs: number) => {
+      await connected(hello, atMs);
       return { keep_text: true };
     };
     const report = (_: string, reported: ReportedRecord[], malformed: number) => {

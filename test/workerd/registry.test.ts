@@ -23,6 +23,17 @@ test("tracks the state of a box through its life", async () => {
   expect(await stateOf()).toBe("up");
 });
 
+test("a box whose agent leaves at once is down, even if the clock of its Box is behind", async () => {
+  const aggregator = await freshAggregator();
+  const stateOf = async () => (await aggregator.registry())[0]?.state;
+  const boxMs = Date.now() - 1_000;
+  await aggregator.connected(helloOf("atlas"), boxMs);
+  await aggregator.gone("atlas", boxMs - 1);
+  expect(await stateOf()).toBe("up"); // the end of the tunnel before
+  await aggregator.gone("atlas", boxMs);
+  expect(await stateOf()).toBe("down");
+});
+
 test("keeps readings that arrive before the hello", async () => {
   const aggregator = await freshAggregator();
   await aggregator.read("basil", readingsOf(Date.now(), ["phi:latest"]));

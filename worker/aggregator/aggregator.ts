@@ -56,8 +56,9 @@ export class Aggregator extends AggregatorReads {
     this.stores.moves.note(id, moves, Date.now());
   }
 
-  connected(hello: Hello): BoxSettings {
-    return connectedBox(this.stores, hello, this.inForce());
+  /** @param atMs  when its agent was welcomed, by the clock of its Box. An older Box omits it */
+  connected(hello: Hello, atMs: number = Date.now()): BoxSettings {
+    return connectedBox(this.stores, { hello, atMs }, this.inForce());
   }
 
   changePins(change: PinsChange, call: ChangingCall = null): Promise<PinsChanged> {

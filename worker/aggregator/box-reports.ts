@@ -5,13 +5,16 @@ import { goneEvents, helloEvents, readingEvents } from "../answers/box-events.ts
 import type { AggregatorStores } from "./stores.ts";
 import type { Wakes } from "./wakes.ts";
 
+/** @param atMs  when the tunnel began, by the clock of its Box, which also measures its end */
 export function takeHello(
   { alerts, events, registry }: AggregatorStores,
   hello: Hello,
+  atMs: number,
   nowMs: number,
 ): void {
   events.note(helloEvents(registry.find(hello.box), hello, nowMs), nowMs);
-  registry.connected(hello, nowMs);
+  // Not after its readings, whose times are by this clock.
+  registry.connected(hello, nowMs, Math.min(atMs, nowMs));
   alerts.lookNow(nowMs);
 }
 

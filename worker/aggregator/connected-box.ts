@@ -12,9 +12,9 @@ export type BoxSettings = EdgeSettings & { keys: KeyEnds };
 /** Marks a box as up when its agent's hello arrives. Returns the settings in force. */
 export function connectedBox(
   stores: AggregatorStores,
-  hello: Hello,
+  { hello, atMs }: { hello: Hello; atMs: number },
   inForce: Pick<Settings, "logContent">,
 ): BoxSettings {
-  takeHello(stores, hello, Date.now());
+  takeHello(stores, hello, atMs, Date.now());
   return { ...edgeSettingsOf(stores, hello.box, inForce), keys: stores.issuedKeys.ends };
 }

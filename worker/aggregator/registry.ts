@@ -118,7 +118,7 @@ export class Registry {
     }
   }
 
-  connected(hello: Hello, nowMs: number): void {
+  connected(hello: Hello, nowMs: number, connectedAtMs: number): void {
     const entry = this.#entries.get(hello.box);
     const box: RegisteredBox = {
       ...(entry?.box ?? {
@@ -130,7 +130,7 @@ export class Registry {
       }),
       hello,
       state: "up",
-      connected_at_ms: nowMs,
+      connected_at_ms: connectedAtMs,
       last_seen_ms: nowMs,
     };
     this.#store(

@@ -26,6 +26,7 @@ export class AgentPresence<Socket extends RelaySocket> {
   #seenMs = 0;
   /** When the agent was lost. After a restart, now: an agent may be on its way back. */
   #lostMs: number;
+  #cameMs = 0;
   #awaiting: (() => void)[] = [];
 
   /** @param onSilent  called with a socket that was closed because its heartbeat has stopped */
@@ -57,11 +58,13 @@ export class AgentPresence<Socket extends RelaySocket> {
     if (socket === this.#sockets.agent) this.#seenMs = this.#shell.now();
   }
 
-  /** The agent was welcomed on this socket. */
-  came(socket: Socket): void {
+  /** The agent was welcomed on this socket. Returns when: later than it was lost before. */
+  came(socket: Socket): number {
     this.#sockets.agent = socket;
     this.seen(socket);
     for (const wake of this.#awaiting.splice(0)) wake();
+    this.#cameMs = Math.max(this.#shell.now(), this.#lostMs + 1);
+    return this.#cameMs;
   }
 
   /** The agent takes no new streams, and stops soon. */
@@ -72,10 +75,10 @@ export class AgentPresence<Socket extends RelaySocket> {
     host.attach(socket, { ...agentOf(host, socket), isDraining: true, drainEndsMs });
   }
 
-  /** The agent lost this socket. Returns when. */
+  /** The agent lost this socket. Returns when: not before it came. */
   left(): number {
     this.#sockets.agent = null;
-    this.#lostMs = this.#shell.now();
+    this.#lostMs = Math.max(this.#shell.now(), this.#cameMs);
     return this.#lostMs;
   }
 

@@ -215,14 +215,14 @@ export class Relay<Socket extends RelaySocket> {
     // The same agent again: its old socket is dead, even if the platform has not noticed.
     holder?.close(CLOSE_REPLACED, "replaced by a newer connection of the same agent");
     this.#host.attach(socket, greeted(attachment, hello));
-    this.#agent.came(socket);
+    const cameMs = this.#agent.came(socket);
     sendFrames(
       socket,
       tunnelFrame(FrameType.welcome, this.#shell.welcome(hello, this.text.inForce)),
     );
     notifyStreams(this.#host, FrameType.back);
     // A box that the registry lacks is never chosen, so its agent has to dial again.
-    const registered = this.#shell.registry().connected(hello);
+    const registered = this.#shell.registry().connected(hello, cameMs);
     this.#shell.meanwhile(
       registered.then(
         ({ keys, ...settings }) => {

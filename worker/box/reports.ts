@@ -11,8 +11,12 @@ import type { KeyEnds } from "../keys/ends.ts";
 
 /** The registry of boxes and the ledger, as the relay of one box uses them. */
 export type BoxRegistry = {
-  /** Returns the settings in force, and the ends of the keys. An older Aggregator omits the latter. */
-  connected(hello: Hello): Promise<EdgeSettings & { keys?: KeyEnds }>;
+  /**
+   * Returns the settings in force, and the ends of the keys. An older Aggregator omits the latter.
+   * @param atMs  by the clock of the Box, as for {@link gone}: the Aggregator's may be ahead, and an agent that
+   *   leaves at once would stay up
+   */
+  connected(hello: Hello, atMs: number): Promise<EdgeSettings & { keys?: KeyEnds }>;
   draining(box: string): Promise<unknown>;
   read(box: string, readings: Readings): Promise<unknown>;
   gone(box: string, atMs: number): Promise<unknown>;

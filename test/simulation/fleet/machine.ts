@@ -66,8 +66,8 @@ export class Machine {
       ...world,
       name,
       ingest: (records) => aggregator.reported(records),
-      connected: (hello: Hello) =>
-        aggregator.called(({ registry }, now) => registry.connected(hello, now)),
+      connected: (hello: Hello, atMs: number) =>
+        aggregator.called(({ registry }, now) => registry.connected(hello, now, atMs)),
       registry: {
         draining: (box) => aggregator.called(({ registry }, now) => registry.draining(box, now)),
         read: (box, readings) =>

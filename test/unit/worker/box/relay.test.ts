@@ -30,6 +30,8 @@ class FakeSocket implements RelaySocket {
 /** A box with a connected agent and a clock that stands still until the test moves it. */
 class Scene {
   readonly agent = new FakeSocket();
+  /** The reports to the registry that an agent came or was lost. */
+  readonly reported: [event: "came" | "gone", atMs: number][] = [];
   readonly #attachments = new Map<FakeSocket, Attachment>();
   #nowMs = 1_000_000;
   #waits: { dueMs: number; wake: () => void }[] = [];
@@ -46,10 +48,13 @@ class Scene {
         pingedMs: () => this.#nowMs,
       },
       registry: () => ({
-        connected: async () => ({ keep_text: true }),
+        connected: async (_, atMs) => {
+          this.reported.push(["came", atMs]);
+          return { keep_text: true };
+        },
         draining: nothing,
         read: nothing,
-        gone: nothing,
+        gone: async (_, atMs) => void this.reported.push(["gone", atMs]),
         report: nothing,
       }),
       certify: () => Promise.reject(new Error("no box has joined")),
@@ -65,10 +70,15 @@ class Scene {
 
   static async start(): Promise<Scene> {
     const scene = new Scene();
-    scene.#relay.connect(scene.agent, "atlas");
-    const hello = encodeFrames([tunnelFrame(FrameType.hello, helloOf("atlas"))]);
-    await scene.#relay.received(scene.agent, hello);
+    await scene.greet(scene.agent);
     return scene;
+  }
+
+  /** The agent connects on this socket. */
+  async greet(socket: FakeSocket): Promise<void> {
+    this.#relay.connect(socket, "atlas");
+    const hello = encodeFrames([tunnelFrame(FrameType.hello, helloOf("atlas"))]);
+    await this.#relay.received(socket, hello);
   }
 
   attach(id: string, isResume: boolean): FakeSocket {
@@ -98,7 +108,7 @@ class Scene {
     return this.#nowMs - beganMs;
   }
 
-  /** The stream loses its socket. Returns before the relay has decided about it. */
+  /** A stream or the agent loses its socket. Returns before the relay has decided about it. */
   lose(socket: FakeSocket): void {
     socket.readyState = 3;
     void this.#relay.closed(socket, 1011);
@@ -142,6 +152,22 @@ test("keeps a stream that loses its socket again and again", async () => {
   }
   await scene.pass(10_000);
   expect(scene.aborts).toEqual([]);
+});
+
+test("reports in order that an agent comes, is lost and comes back within a millisecond", async () => {
+  const scene = await Scene.start();
+  scene.lose(scene.agent);
+  const again = new FakeSocket();
+  await scene.greet(again);
+  scene.lose(again);
+  await scene.pass(0);
+  const [first, second] = [1_000_001, 1_000_002];
+  expect(scene.reported).toEqual([
+    ["came", first],
+    ["gone", first],
+    ["came", second],
+    ["gone", second],
+  ]);
 });
 
 test("cancels a stream that lost its socket and does not attach again within half a second", async () => {
