@@ -78,8 +78,9 @@ export class Agent {
     options: AgentOptions = {},
   ) {
     const now = () => performance.now();
-    const ids = { agentId, agentVersion: AGENT_VERSION };
     const updates = options.updates ?? null;
+    const agentDigest = updates?.digest ?? null;
+    const ids = { agentId, agentVersion: AGENT_VERSION, agentDigest };
     this.#log = log;
     this.#spool = spool;
     this.#energy = options.energy ?? new EnergyMeter();

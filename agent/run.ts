@@ -20,6 +20,7 @@ import {
   startAgentProcess,
   supervisedMark,
 } from "./update/agent-process.ts";
+import { comparableDigest } from "./update/comparable-digest.ts";
 import { Supervisor } from "./update/supervisor.ts";
 import { digestOf, UpdateFolder } from "./update/update-folder.ts";
 import { Updater } from "./update/updater.ts";
@@ -78,6 +79,8 @@ async function runAgent(
     signingKey: () => membership?.signingKey ?? null,
     folder,
     running: () => digestOf(ownContent()),
+    // Read now: the installer may replace the file while it runs.
+    comparable: comparableDigest(),
     probe: printedVersion,
     ready: () => {
       if (signals.isStopping) return;

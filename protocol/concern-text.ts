@@ -98,6 +98,8 @@ function predicateOf(concern: Concern, formats: ConcernFormats): string {
     }
     case "agent_outdated": {
       const { agent_version, edge_version } = concern.params;
+      if (agent_version === edge_version)
+        return `runs another build of agent ${agent_version} than the edge serves: update it on the page Boxes`;
       return `runs agent ${agent_version}, older than ${edge_version} of the edge: update it on the page Boxes`;
     }
     case "records_lost": {

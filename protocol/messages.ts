@@ -11,7 +11,7 @@ import { Priority } from "./priority.ts";
 import { Api, BoxName, cut, ReportedRecord, Seal } from "./records.ts";
 import { StoreName } from "./stores.ts";
 import { Tag } from "./tags.ts";
-import { TakesUpdates } from "./update.ts";
+import { AgentDigest, TakesUpdates } from "./update.ts";
 
 /** Header names are in lower case; order and duplicates are kept. */
 export const Headers = z
@@ -62,6 +62,12 @@ export const Hello = z.object({
   keeps_pins: z.boolean().optional(),
   /** Shows if the agent takes UPDATE. Absent from older agents, which would close the socket. */
   takes_updates: TakesUpdates.optional().catch(undefined),
+  /**
+   * The digest of the agent's own file, to compare with the one that the edge serves. Null for an agent that is
+   * no such file: a single executable, the package, the sources, a part of another program. Absent from older
+   * agents.
+   */
+  agent_sha256: AgentDigest.nullable().optional().catch(undefined),
 });
 export type Hello = z.infer<typeof Hello>;
 

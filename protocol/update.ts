@@ -17,10 +17,13 @@ export const AGENT_PATH = "/agent/agent.mjs";
 export const TakesUpdates = z.enum(["yes", "forbidden", "not_joined"]);
 export type TakesUpdates = z.infer<typeof TakesUpdates>;
 
+/** The digest of an agent's file, in lower-case hexadecimal digits. */
+export const AgentDigest = z.string().regex(/^[0-9a-f]{64}$/);
+
 /** The file that an offer is about. */
 export const AgentFile = z.object({
   version: z.string().min(1).max(32),
-  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+  sha256: AgentDigest,
   bytes: z.int().positive().max(AGENT_BYTES_MAX),
 });
 export type AgentFile = z.infer<typeof AgentFile>;

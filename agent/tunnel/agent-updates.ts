@@ -14,6 +14,8 @@ export type UpdatedAgent = {
 /** Updates, as the agent sees them. */
 export type AgentUpdates = {
   readonly takes: TakesUpdates;
+  /** The digest of the file that runs, if it can be the one that an edge serves; otherwise null. */
+  readonly digest: string | null;
   report(): UpdateReport | null;
   attach(agent: UpdatedAgent): void;
   /** Takes the payload of UPDATE. @throws {FrameError} if it has the wrong shape */

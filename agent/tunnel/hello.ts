@@ -6,12 +6,13 @@ type Ids = {
   agentId: string;
   bootId: string;
   agentVersion: string;
+  agentDigest: string | null;
   updates: TakesUpdates | undefined;
 };
 
 export const helloOf = (
   { box, simulated }: Pick<Hello, "box" | "simulated">,
-  { agentId, bootId, agentVersion, updates }: Ids,
+  { agentId, bootId, agentVersion, agentDigest, updates }: Ids,
 ): Hello => ({
   box,
   agent_id: agentId,
@@ -26,4 +27,5 @@ export const helloOf = (
   yields_lost: true,
   takes_may_ask: true,
   takes_updates: updates,
+  agent_sha256: agentDigest,
 });

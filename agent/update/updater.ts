@@ -31,6 +31,8 @@ export type UpdaterShell = {
   folder: UpdateFolder;
   /** Returns the digest of the file that runs. */
   running(): string;
+  /** The same for HELLO; null if the file cannot be the one that an edge serves. */
+  comparable: string | null;
   /** Returns the version that the file prints. @throws if it does not run */
   probe(path: string): Promise<string>;
   /** The next file is in its place, and no request is open. */
@@ -54,6 +56,10 @@ export class Updater implements AgentUpdates {
 
   get takes(): TakesUpdates {
     return this.#shell.takes;
+  }
+
+  get digest(): string | null {
+    return this.#shell.comparable;
   }
 
   report(): UpdateReport | null {

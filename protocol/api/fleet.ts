@@ -22,7 +22,16 @@ export const BoxHealth = z
       "time of its agent's last message; null while it is connected",
     ),
     agent_version: z.string(),
-    agent_current: z.boolean().describe("true if its agent has the version of this edge"),
+    agent_current: z
+      .boolean()
+      .describe("true if its agent has the version of this edge, and is no other build of it"),
+    agent_build: z
+      .enum(["same", "other"])
+      .nullable()
+      .describe(
+        "the content of its agent, compared with the file that this edge serves; null if unknown: an older agent, " +
+          "a single executable, the package or a part of another program",
+      ),
     ollama_version: z.string().nullable(),
     ollama_reachable: z.boolean().nullable(),
   })

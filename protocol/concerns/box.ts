@@ -57,7 +57,8 @@ export const BOX_CONCERNS = {
    */
   agent_outdated: {
     subject: "box",
-    description: "A box runs an older version of the agent than the edge.",
+    description:
+      "A box runs an older version of the agent than the edge, or another build of the same version.",
     severity: "warning",
     degrades: false,
     alert: "AgentOutdated",

@@ -186,6 +186,8 @@ test("a box is updated to the agent that its edge serves, and its open call is a
   });
   const before = await eventually(isUp("dill"), () => agent.tail().join("\n"));
   expect(before).toMatchObject({ agent_current: false, takes_updates: "yes", update: null });
+  const buildOf = async () => (await stateOf("dill"))?.agent_build;
+  await expect.poll(buildOf).toBe("other");
   const answer = await fetch(`${stack.url}/ollama/api/generate`, {
     method: "POST",
     headers: { ...authorization, "x-box": "dill" },
@@ -200,7 +202,8 @@ test("a box is updated to the agent that its edge serves, and its open call is a
     return (box?.update as { state: string } | null)?.state === "updated" && box;
   };
   const after = await eventually(isUpdated, () => agent.tail().join("\n"));
-  expect(after).toMatchObject({ state: "up", agent_current: true, update: { reason: null } });
+  expect(after).toMatchObject({ state: "up", agent_current: true, agent_build: "same" });
+  expect(after.update).toMatchObject({ reason: null });
   expect(after.connected_at).not.toBe((before as { connected_at: string }).connected_at);
   await agent.stop(10_000);
 });

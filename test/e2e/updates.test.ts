@@ -3,6 +3,7 @@ import { generateKeyPairSync, randomUUID } from "node:crypto";
 import { readdirSync, utimesSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, test } from "vitest";
+import { digestOf } from "../../agent/update/update-folder.ts";
 import { FrameType, NO_PAYLOAD } from "../../protocol/frames.ts";
 import { isAlive } from "../support/is-alive.ts";
 import { builtAgent, UpdatedBox } from "../support/updated-box.ts";
@@ -61,6 +62,16 @@ test.concurrent("an agent finishes its open request, runs the new file, and stil
   await box.reported("updated");
   const agents = readdirSync(join(box.stateDir, "updates")).filter((name) => name.endsWith(".mjs"));
   expect(agents).toHaveLength(2);
+});
+
+test.concurrent("an agent is updated to another build of its own version", async ({ expect }) => {
+  await using box = await UpdatedBox.start(old);
+  expect(box.hello().agent_sha256).toBe(digestOf(old));
+  const build = Buffer.concat([old, Buffer.from("// another build\n")]);
+  box.offer(build, OLD);
+  await box.connected(OLD, box.edge.hellos.length);
+  expect(await box.reported("updated")).toMatchObject({ version: OLD, reason: null });
+  expect(box.hello().agent_sha256).toBe(digestOf(build));
 });
 
 describe("an offer that the agent must not follow changes nothing", () => {

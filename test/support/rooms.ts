@@ -14,6 +14,7 @@ export const ROOMS: Record<string, Record<string, string[]>> = {
     errors: ["keys", "joining", "identity"],
     "error-response": ["errors"],
     version: [],
+    "served-agent": ["hex", "env", "version"],
     "registered-box": [],
     "gpu-memory": ["registered-box"],
     counting: ["registered-box"],
@@ -58,6 +59,7 @@ export const ROOMS: Record<string, Record<string, string[]>> = {
     admission: ["wrong-keys", "errors", "joining", "settings"],
     quota: ["env", "keys"],
     aggregator: [
+      "served-agent",
       "env",
       "keys",
       "joining",
@@ -108,11 +110,11 @@ export const ROOMS: Record<string, Record<string, string[]>> = {
       "box",
     ],
     routes: [
+      "served-agent",
       "browser-sign-in",
       "docs",
       "env",
       "keys",
-      "hex",
       "joining",
       "errors",
       "registered-box",

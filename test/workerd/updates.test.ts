@@ -30,10 +30,21 @@ const boxNow = async () => {
   return all[0];
 };
 
-async function connected(takes_updates?: "yes" | "forbidden" | "not_joined") {
+async function joined(): Promise<Joiner> {
   const joiner = await Joiner.make(name);
   const made = await (await admin("/api/boxes/join", "POST", {})).json<MadeJoinCode>();
   expect((await joiner.join(made.code)).status).toBe(200);
+  return joiner;
+}
+
+async function servedFile(): Promise<{ sha256: string; bytes: number }> {
+  const served = await (await env.ASSETS.fetch("https://assets/agent/agent.mjs")).arrayBuffer();
+  const sha256 = hexOf(await crypto.subtle.digest("SHA-256", served));
+  return { sha256, bytes: served.byteLength };
+}
+
+async function connected(takes_updates?: "yes" | "forbidden" | "not_joined") {
+  const joiner = await joined();
   const bootId = crypto.randomUUID();
   const hello: Features = { boot_id: bootId, agent_version: "0.0.1", takes_updates };
   const agent = await joiner.connect(hello);
@@ -46,9 +57,7 @@ test("an offer is signed for the process of the box and has the digest of the se
   expect(await boxNow()).toMatchObject({ agent_current: false, takes_updates: "yes" });
   const answer = await update();
   expect(answer.status, await answer.clone().text()).toBe(200);
-  const served = await (await env.ASSETS.fetch("https://assets/agent/agent.mjs")).arrayBuffer();
-  const sha256 = hexOf(await crypto.subtle.digest("SHA-256", served));
-  const file = { version: VERSION, sha256, bytes: served.byteLength };
+  const file = { version: VERSION, ...(await servedFile()) };
   expect(await answer.json()).toEqual({
     ...{ status: "offered", box: name, from_version: "0.0.1" },
     ...file,
@@ -64,6 +73,24 @@ test("an offer is signed for the process of the box and has the digest of the se
   expect(await signedFor("other", bootId)).toBe(false);
   expect(await signedFor(name, bootId, { ...file, version: "9.9.9" })).toBe(false);
   agent.socket.close();
+});
+
+test("an agent is compared with the served file by the digest in its HELLO, if it has one", async () => {
+  const { sha256: served } = await servedFile();
+  const builds = [
+    [served, true, "same"],
+    ["0".repeat(64), false, "other"],
+    ["not a digest", true, null],
+    [null, true, null],
+    [undefined, true, null],
+  ] as const;
+  for (const [agent_sha256, agent_current, agent_build] of builds) {
+    const joiner = await joined();
+    const agent = await joiner.connect({ agent_version: VERSION, agent_sha256 });
+    await expect.poll(boxNow).toMatchObject({ state: "up", agent_current, agent_build });
+    agent.socket.close();
+    name = `updated-${++boxes}`;
+  }
 });
 
 test.each([

@@ -18,6 +18,7 @@ import type { ThresholdRule } from "../../protocol/thresholds.ts";
 import type { TariffRefusal } from "../answers/tariff.ts";
 import type { RepositoryResult } from "../repository/model-repository.ts";
 import type { ModelEdit } from "../repository/stored.ts";
+import { servedAgent } from "../served-agent.ts";
 import type { RunTimeSettings } from "../settings.ts";
 import { AggregatorReads } from "./aggregator-reads.ts";
 import { type AuditNote, noteAudit } from "./audit-notes.ts";
@@ -58,6 +59,8 @@ export class Aggregator extends AggregatorReads {
 
   /** @param atMs  when its agent was welcomed, by the clock of its Box. An older Box omits it */
   connected(hello: Hello, atMs: number = Date.now()): BoxSettings {
+    if (typeof hello.agent_sha256 === "string")
+      this.ctx.waitUntil(this.stores.served.refresh(() => servedAgent(this.env)));
     return connectedBox(this.stores, { hello, atMs }, this.inForce());
   }
 

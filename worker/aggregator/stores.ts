@@ -44,6 +44,7 @@ import { RunTimeSettingsStore } from "./run-time-settings.ts";
 import { SampleStore } from "./samples.ts";
 import { migrate } from "./schema.ts";
 import { SealKeys } from "./seal-keys.ts";
+import { ServedDigest } from "./served-digest.ts";
 import { Tariffs } from "./tariffs.ts";
 import { ThresholdRuleStore } from "./threshold-rules.ts";
 import { UntrustedCounts } from "./untrusted.ts";
@@ -63,6 +64,7 @@ export type AggregatorStores = {
   deliveryStates: DeliveryStates;
   deliveries: StoreDeliveries;
   registry: Registry;
+  served: ServedDigest;
   events: EventStore;
   notifier: Notifier;
   alerts: Alerts;
@@ -193,6 +195,7 @@ export function openStores(
     deliveryStates,
     deliveries,
     registry,
+    served: new ServedDigest(storage.kv),
     events,
     notifier,
     alerts: new Alerts(storage, { events, notifier, boxes, observe, summarize }, nowMs),

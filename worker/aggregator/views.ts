@@ -117,11 +117,12 @@ export class Views {
 
   boxes(box?: string): Boxes {
     const nowMs = Date.now();
-    const { pins, memory, admissionOf } = this.#stores;
+    const { pins, memory, admissionOf, served } = this.#stores;
     return boxesState(this.#boxes(box), this.#statuses(nowMs), nowMs, {
       pinsOf: (name) => pins.of(name),
       measuredOf: (digest) => memory.of(digest),
       admissionOf,
+      servedDigest: served.sha256,
     });
   }
 
@@ -226,6 +227,7 @@ export class Views {
       scrape({
         nowMs,
         version: VERSION,
+        servedDigest: this.#stores.served.sha256,
         lifetime,
         boxes,
         live,

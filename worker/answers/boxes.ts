@@ -11,7 +11,7 @@ import {
   freshSystem,
   type RegisteredBox,
 } from "../registered-box.ts";
-import { VERSION } from "../version.ts";
+import { agentBuildOf, isCurrentAgent } from "./agent-build.ts";
 import { isoOf } from "./figures.ts";
 import { gpusOf } from "./gpus.ts";
 import { isDue, type KeptPin, type MeasuredOf, shownPins } from "./pins.ts";
@@ -20,17 +20,23 @@ export type KnownOfBoxes = {
   pinsOf: (box: string) => readonly KeptPin[];
   measuredOf: MeasuredOf;
   admissionOf: (box: string) => BoxAdmission;
+  servedDigest: string | null;
 };
 const NOTHING: KnownOfBoxes = {
   pinsOf: () => [],
   measuredOf: () => [],
   admissionOf: () => ({ admission: null, joined_at: null }),
+  servedDigest: null,
 };
 
-/** @param isUp  its current status: its entry may not show yet that it is gone */
+/**
+ * @param isUp  its current status: its entry may not show yet that it is gone
+ * @param servedDigest  the digest of the agent that this edge serves; null if unknown
+ */
 export function boxHealth(
   { name, state, hello, last_seen_ms, readings }: RegisteredBox,
   isUp: boolean,
+  servedDigest: string | null,
 ): BoxHealth {
   return {
     name,
@@ -38,7 +44,8 @@ export function boxHealth(
     simulated: hello.simulated,
     last_seen: isUp ? null : isoOf(last_seen_ms),
     agent_version: hello.agent_version,
-    agent_current: hello.agent_version === VERSION,
+    agent_current: isCurrentAgent(hello, servedDigest),
+    agent_build: agentBuildOf(hello, servedDigest),
     ollama_version: readings?.inventory.ollama_version ?? null,
     ollama_reachable: readings?.inventory.reachable ?? null,
   };
@@ -68,13 +75,13 @@ function detailOf(
   box: RegisteredBox,
   { up, in_flight, queue_depth }: BoxStatus,
   nowMs: number,
-  { pinsOf, measuredOf, admissionOf }: KnownOfBoxes,
+  { pinsOf, measuredOf, admissionOf, servedDigest }: KnownOfBoxes,
 ): BoxDetail {
   const { readings, readings_at_ms } = box;
   const { gpus, error } = gpusOf(box, up, nowMs);
   const pins = pinsOf(box.name);
   return {
-    ...boxHealth(box, up),
+    ...boxHealth(box, up, servedDigest),
     connected_at: up ? isoOf(box.connected_at_ms) : null,
     ...admissionOf(box.name),
     ollama_error: readings?.inventory.error ?? null,

@@ -89,11 +89,12 @@ export function sentenceOf(concern: Concern): string {
 function upConcerns(box: LiveBox, observed: Observed, limits: ThresholdsOf): Concern[] {
   const { largest, damage, nowMs } = observed;
   const subject = { kind: "box", box: box.name } as const;
-  const { agent_version, system } = box;
+  const { agent_version, agent_build, system } = box;
   const bypassed = observed.bypassed.filter(
     (gpu) => gpu.box === box.name && nowMs - gpu.since_ms >= BYPASSED_MIN_MS,
   );
-  const isOutdated = compareVersions(agent_version, VERSION) < 0;
+  const isOtherBuild = agent_version === VERSION && agent_build === "other";
+  const isOutdated = isOtherBuild || compareVersions(agent_version, VERSION) < 0;
   return [
     ...(isOutdated
       ? raise("agent_outdated", subject, { agent_version, edge_version: VERSION })

@@ -122,7 +122,7 @@ export const METRICS = {
   agentCurrent: {
     type: "gauge",
     name: "ollama_agent_current",
-    help: "1 if the agent of the box has the version of the edge, otherwise 0.",
+    help: "1 if the agent of the box has the version of the edge and is no other build of it, otherwise 0.",
     labels: ["box", "version"],
   },
   spooled: {

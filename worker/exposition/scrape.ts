@@ -6,6 +6,7 @@ import type { Concern } from "../../protocol/concern.ts";
 import { ENERGY_STATES, type EnergyState, type GpuEnergy } from "../../protocol/gpu-energy.ts";
 import type { LoadedModel, LostGpu } from "../../protocol/inventory.ts";
 import type { GpuSample } from "../../protocol/records.ts";
+import { isCurrentAgent } from "../answers/agent-build.ts";
 import { byModel } from "../answers/stats.ts";
 import { type Cell, type KeyedCell, sumOf } from "../counting/cell.ts";
 import type { Histogram } from "../counting/histogram.ts";
@@ -26,6 +27,8 @@ import type { FamilySamples, Sample } from "./text.ts";
 export type ScrapeParts = {
   nowMs: number;
   version: string;
+  /** The digest of the agent that this edge serves; null if unknown. */
+  servedDigest: string | null;
   lifetime: readonly KeyedCell[];
   boxes: readonly RegisteredBox[];
   live: BoxStatuses;
@@ -40,6 +43,7 @@ export type ScrapeParts = {
 export function scrape({
   nowMs,
   version,
+  servedDigest,
   lifetime,
   boxes,
   live,
@@ -102,9 +106,9 @@ export function scrape({
       labels: [name],
       value: Number(hello.simulated),
     })),
-    agentCurrent: boxes.map(({ name, hello: { agent_version } }) => ({
-      labels: [name, agent_version],
-      value: Number(agent_version === version),
+    agentCurrent: boxes.map(({ name, hello }) => ({
+      labels: [name, hello.agent_version],
+      value: Number(isCurrentAgent(hello, servedDigest)),
     })),
     spooled: up.flatMap(({ name, readings }) => known([name], readings?.spooled ?? null)),
     lost: up.flatMap(({ name, readings }) => known([name], readings?.lost ?? null)),

@@ -1,18 +1,16 @@
 /** `/api/boxes/{name}/update`: offers the agent of this edge to a box. */
 import { Hono } from "hono";
 import { JOINING_ROUTES } from "../../protocol/api/joining.ts";
-import { AGENT_PATH, type AgentFile } from "../../protocol/update.ts";
 import { aggregatorOf } from "../aggregator/stub.ts";
 import { boxStubOf } from "../box/stub.ts";
-import type { Bindings, Env } from "../env.ts";
+import type { Env } from "../env.ts";
 import { type FailureReason, GatewayError } from "../errors.ts";
-import { hexOf } from "../hex.ts";
 import { authoritiesOf } from "../joining/authority.ts";
 import { offerOf } from "../joining/offer.ts";
 import { demandUse } from "../principal.ts";
 import type { RegisteredBox } from "../registered-box.ts";
+import { servedAgent } from "../served-agent.ts";
 import { settingsOf } from "../settings.ts";
-import { VERSION } from "../version.ts";
 import { serveRoute } from "./api-route.ts";
 
 export const updateRoutes = new Hono<Env>();
@@ -49,13 +47,4 @@ function refusalOf({ name: box, state, hello }: RegisteredBox): FailureReason | 
     case undefined:
       return { reason: "agent_too_old", box, version, lacks: "be updated from here" };
   }
-}
-
-/** Returns the agent that this edge serves. @throws {Error} if it serves none */
-async function servedAgent({ ASSETS }: Bindings): Promise<AgentFile> {
-  const answer = await ASSETS.fetch(`https://assets${AGENT_PATH}`);
-  if (answer.status !== 200) throw new Error(`${AGENT_PATH} answered HTTP ${answer.status}`);
-  const content = await answer.arrayBuffer();
-  const sha256 = hexOf(await crypto.subtle.digest("SHA-256", content));
-  return { version: VERSION, sha256, bytes: content.byteLength };
 }

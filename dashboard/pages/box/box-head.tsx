@@ -17,7 +17,7 @@ export function BoxHead({ box }: { box: LiveBox }) {
         <h2>
           {name} <Pill tone={STATE_TONES[state]}>{state}</Pill>
           {simulated && <Simulated />}
-          {!agent_current && state === "up" && <Pill tone="warn">another version</Pill>}
+          {!agent_current && state === "up" && <Pill tone="warn">agent not the edge's</Pill>}
         </h2>
         <p class="quiet">
           {versionsOf(box).join(" · ")}

@@ -37,6 +37,7 @@ export const boxOf = (rest: Partial<LiveBox>): LiveBox => ({
   joined_at: null,
   agent_version: "0.1.0",
   agent_current: true,
+  agent_build: null,
   ollama_error: null,
   loaded: [],
   in_flight: 0,

@@ -27,6 +27,7 @@ test.runIf(mountsTmpfs())(
       edge: { edgeUrl: new URL(edge.url), edgeSocket: null },
       signingKey: () => publicKeyOf(key),
       folder: new UpdateFolder(disk.folder, "mark"),
+      comparable: null,
       running: () => "",
       probe: async () => "1",
       ready: () => restarts++,

@@ -172,7 +172,15 @@ const BOXES: [name: string, box: Partial<LiveBox>, expected: string[]][] = [
       `warning agent_outdated: Box atlas runs agent ${VERSION}-rc.1, older than ${VERSION} of the edge: update it on the page Boxes`,
     ],
   ],
-  ["runs a newer agent than the edge", { agent_version: "99.0.0" }, []],
+  [
+    "runs another build of the edge's version",
+    { agent_version: VERSION, agent_build: "other" },
+    [
+      `warning agent_outdated: Box atlas runs another build of agent ${VERSION} than the edge serves: update it on the page Boxes`,
+    ],
+  ],
+  ["runs the build that the edge serves", { agent_version: VERSION, agent_build: "same" }, []],
+  ["runs a newer agent than the edge", { agent_version: "99.0.0", agent_build: "other" }, []],
   [
     "is down, and ran an older agent",
     { state: "down", last_seen: null, agent_version: "0.0.9" },

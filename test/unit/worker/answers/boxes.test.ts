@@ -36,8 +36,28 @@ test("an agent of another version than the edge shows as such, whether it is up 
     const { agent_current } = boxHealth(
       { ...boxOf(), hello: helloOf("atlas", { agent_version }) },
       isUp,
+      null,
     );
     return agent_current;
   };
   expect([of(VERSION, true), of("0.0.9", true), of("99.0.0", false)]).toEqual([true, false, false]);
+});
+
+const SERVED = "ab".repeat(32);
+const OTHER = "cd".repeat(32);
+
+test.each([
+  ["the content that the edge serves", VERSION, SERVED, SERVED, true, "same"],
+  ["another content of the edge's version", VERSION, OTHER, SERVED, false, "other"],
+  ["another version", "0.0.9", OTHER, SERVED, false, "other"],
+  ["an unknown content, as a single executable has", VERSION, null, SERVED, true, null],
+  ["no digest, as an older agent has", VERSION, undefined, SERVED, true, null],
+  ["a digest, while the edge's is unknown", VERSION, OTHER, null, true, null],
+] as const)("an agent with %s", (_name, agent_version, digest, served, current, build) => {
+  const content = digest === undefined ? {} : { agent_sha256: digest };
+  const box = { ...boxOf(), hello: helloOf("atlas", { agent_version, ...content }) };
+  expect(boxHealth(box, true, served)).toMatchObject({
+    agent_current: current,
+    agent_build: build,
+  });
 });

@@ -26,6 +26,7 @@ export function parts(): ScrapeParts {
   ];
   return {
     nowMs: NOW,
+    servedDigest: null,
     version: "0.1.0",
     lifetime: cells,
     boxes: [atlas, basil],
