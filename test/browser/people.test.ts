@@ -1,5 +1,6 @@
 /** An owner adds a box and a person on the page, and a member sees their own key: the walk of docs/people.md. */
 import { afterAll, beforeAll, expect, test } from "vitest";
+import type { Boxes } from "../../protocol/api/fleet.ts";
 import type { Key, Keys } from "../../protocol/api/keys.ts";
 import { eventually } from "../support/stack.ts";
 import { useBrowser, Viewer } from "./viewer.ts";
@@ -85,7 +86,7 @@ test("an owner adds a box, and the page shows it with its GPU and models when it
   await page.getByRole("button", { name: "Make a join code" }).click();
   const command = (await page.locator(".add-box pre").textContent()) ?? "";
   expect(command).toContain(`sh install.sh ${walk.url} oej_`);
-  walk.join(command);
+  walk.join(command, "// another build\n");
   const added = page.locator(".joined");
   await added.getByText("atlas is up").waitFor({ timeout: 60_000 });
   await added.getByText("NVIDIA GeForce RTX 4090 (simulated)").waitFor();
@@ -93,7 +94,18 @@ test("an owner adds a box, and the page shows it with its GPU and models when it
   await page.getByRole("button", { name: "Close" }).click();
   const row = page.getByRole("row", { name: /^atlas/ });
   await row.getByText("Certificate").waitFor();
+  await row.getByText("not the edge's").waitFor();
   await checkLayout(viewer);
+  await row.getByRole("button", { name: "Update atlas" }).click();
+  const dialog = page.getByRole("dialog", { name: "Update atlas" });
+  await dialog.getByRole("button", { name: "Update atlas" }).click();
+  await dialog.waitFor({ state: "detached" });
+  const isUpdated = async () => {
+    const { boxes } = (await owner("/api/boxes")) as Boxes;
+    return boxes[0]?.state === "up" && boxes[0].agent_build === "same" && boxes[0].agent_current;
+  };
+  await eventually(isUpdated);
+  await row.getByRole("button", { name: "Update atlas" }).waitFor({ state: "detached" });
   expect(unexpected(viewer)).toEqual([]);
 });
 

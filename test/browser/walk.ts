@@ -2,8 +2,10 @@
  * The walk of docs/people.md: an edge with keys and no box, and the steps that an owner and a member take
  * on its page. The browser tests check each step, and `npm run screenshots` takes a picture after it.
  */
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import type { Page } from "playwright-core";
-import { SIMULATED_SMI } from "../../local/edge.ts";
+import { AGENT, SIMULATED_SMI } from "../../local/edge.ts";
 import { OwnKey } from "../../protocol/api/keys.ts";
 import { type SimulatedOllama, startSimulatedOllama } from "../../simulated/ollama.ts";
 import { Issuer, newSigner, type Signer, signed } from "../support/issuer.ts";
@@ -50,11 +52,17 @@ export class Walk implements AsyncDisposable {
     return this.stack.url;
   }
 
-  /** Runs the line of the page, as far as it does not install anything. */
-  join(command: string): void {
+  /**
+   * Runs the line of the page, as far as it does not install anything.
+   * @param content  added to the agent, which makes it another build
+   */
+  join(command: string, content = ""): void {
     const code = command.split(" ").at(-1) ?? "";
+    const program = join(this.stack.folder, "agent.mjs");
+    writeFileSync(program, `${readFileSync(AGENT, "utf8")}${content}`);
     this.stack.spawnAgent({
       name: "atlas",
+      program,
       ollamaUrl: this.#ollama.url,
       args: ["join", this.url, code],
       env: {

@@ -6,9 +6,10 @@ import { BoxCell } from "../../parts/box-cell.tsx";
 import { ActionsHead, RowAction } from "../../parts/row-actions.tsx";
 import { bytes, UNKNOWN } from "../../shape/format.ts";
 import { STATE_TONES } from "../overview/fleet.tsx";
+import { canUpdate, updateText } from "./update-box.tsx";
 
 type Act = (box: LiveBox) => void;
-type Props = { boxes: readonly LiveBox[]; revoke?: Act; forget?: Act };
+type Props = { boxes: readonly LiveBox[]; revoke?: Act; forget?: Act; update?: Act };
 
 const ADMISSIONS: Record<NonNullable<LiveBox["admission"]>, string> = {
   certificate: "Certificate",
@@ -39,8 +40,9 @@ export const BoxTable = ({ boxes, ...acts }: Props) => (
   </TableScroll>
 );
 
-function Row({ box, revoke, forget }: { box: LiveBox } & Omit<Props, "boxes">) {
+function Row({ box, revoke, forget, update }: { box: LiveBox } & Omit<Props, "boxes">) {
   const isDown = box.state === "down";
+  const agentText = updateText(box);
   return (
     <tr>
       <th scope="row">
@@ -68,10 +70,16 @@ function Row({ box, revoke, forget }: { box: LiveBox } & Omit<Props, "boxes">) {
           </span>
         )}
       </td>
-      <td data-name="Agent">{box.agent_version}</td>
+      <td data-name="Agent">
+        {box.agent_version}
+        {agentText !== null && <span class="below">{agentText}</span>}
+      </td>
       {forget && (
         <td class="acts">
           <div class="row-actions">
+            {update && canUpdate(box) && (
+              <RowAction name="Update" subject={box.name} act={() => update(box)} />
+            )}
             {box.admission === "certificate" && revoke && (
               <RowAction name="Revoke" subject={box.name} act={() => revoke(box)} isDangerous />
             )}

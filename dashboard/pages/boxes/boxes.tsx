@@ -9,8 +9,9 @@ import { ForgetBox } from "../../parts/forget-box.tsx";
 import { RevokeBox } from "../../parts/revoke-box.tsx";
 import { AddBox } from "./add-box.tsx";
 import { BoxTable } from "./box-table.tsx";
+import { UpdateBox } from "./update-box.tsx";
 
-type Asked = { act: "revoke" | "forget"; box: LiveBox };
+type Asked = { act: "revoke" | "forget" | "update"; box: LiveBox };
 
 export function BoxesPage() {
   const isAdding = place.value.query.add !== undefined;
@@ -39,11 +40,13 @@ export function BoxesPage() {
             {...(isAdmin && {
               revoke: (box: LiveBox) => setAsked({ act: "revoke", box }),
               forget: (box: LiveBox) => setAsked({ act: "forget", box }),
+              update: (box: LiveBox) => setAsked({ act: "update", box }),
             })}
           />
         )}
       </Section>
       {asked?.act === "revoke" && <RevokeBox box={asked.box.name} onClose={() => setAsked(null)} />}
+      {asked?.act === "update" && <UpdateBox box={asked.box.name} onClose={() => setAsked(null)} />}
       {asked?.act === "forget" && <ForgetBox box={asked.box} onClose={() => setAsked(null)} />}
     </>
   );
