@@ -6,7 +6,7 @@ import { linkTo, scope } from "../../data/scope.ts";
 import { hasScope } from "../../data/self.ts";
 import { Empty, Section, Skeleton } from "../../parts/basics.tsx";
 import { BoxCell } from "../../parts/box-cell.tsx";
-import { ConcernRows } from "../../parts/concern-rows.tsx";
+import { WrongNow } from "../../parts/concern-rows.tsx";
 import { whenSeen } from "../../parts/when-seen.tsx";
 import { hasRow } from "../../shape/attention.ts";
 import { ActivityPanels } from "../overview/activity-panels.tsx";
@@ -57,11 +57,7 @@ function Known({ box }: { box: LiveBox }) {
   return (
     <>
       <BoxHead box={box} />
-      {concerns.length > 0 && (
-        <section class="card" aria-label="Wrong now">
-          <ConcernRows concerns={concerns} />
-        </section>
-      )}
+      <WrongNow concerns={concerns} />
       <ActivityPanels now={now} before={before} />
       {state !== "down" && (
         <InFlightList

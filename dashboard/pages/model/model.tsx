@@ -7,7 +7,7 @@ import { useQuery } from "../../data/query.ts";
 import { linkTo, scope } from "../../data/scope.ts";
 import { hasScope } from "../../data/self.ts";
 import { Empty, Pill, Section, Skeleton } from "../../parts/basics.tsx";
-import { ConcernRows } from "../../parts/concern-rows.tsx";
+import { WrongNow } from "../../parts/concern-rows.tsx";
 import { ColouredName, ModelLink } from "../../parts/place-links.tsx";
 import { bytes } from "../../shape/format.ts";
 import { keepAliveAdvice } from "../../shape/keep-alive.ts";
@@ -91,11 +91,7 @@ function Known({ model, builds, usage, changed }: Props) {
           )}
         </div>
       </header>
-      {concerns.length > 0 && (
-        <section class="card" aria-label="Wrong now">
-          <ConcernRows concerns={concerns} />
-        </section>
-      )}
+      <WrongNow concerns={concerns} />
       <ActivityPanels now={now} before={before} />
       {isThere && (
         <Section title="Where it is">
