@@ -19,6 +19,9 @@ export const SystemIcon = icon(
   <path d="M5.5 5.5h9v9h-9zM8.5 8.5h3v3h-3zM8 2.5v3m4-3v3m-4 9v3m4-3v3M2.5 8h3m-3 4h3m9-4h3m-3 4h3" />,
 );
 export const ChatIcon = icon(<path d="M3 4h14v9.5H9L5 17v-3.5H3z" />);
+export const ImageIcon = icon(
+  <path d="M3 4h14v12H3zM3 14l4.5-4.5L12 14m-1.5-1.5L13 10l4 4M7 7.2h.01" />,
+);
 export const SettingsIcon = icon(<path d="M3 6h7m4 0h3M3 14h3m4 0h7M12 4v4M8 12v4" />);
 export const BoxesIcon = icon(
   <path d="M3 4h14v5H3zM3 11h14v5H3zM6 6.5h.01M6 13.5h.01M9 6.5h5m-5 7h5" />,

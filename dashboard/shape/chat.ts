@@ -1,14 +1,24 @@
 /** A conversation: its messages, how events extend an answer, and how it is stored. Pure. */
+import type { ChatImage } from "./chat-images.ts";
+
+/** The two answers to a message stand side by side, each from a model of its own. */
+export type ChatSide = 0 | 1;
 
 export type Message = {
   role: "user" | "assistant";
   content: string;
   thinking: string;
+  /** Set on messages of the user only. */
+  images: ChatImage[];
+  /** The side of an answer. */
+  side: ChatSide;
   /** Set on answers only, like the fields below. */
   model: string | null;
   /** The id of its request, which has a record. */
   id: string | null;
   box: string | null;
+  /** How the answer was requested; null if an earlier version stored it. */
+  asked: Asked | null;
   tokens: number | null;
   /** Tokens per second since the first token; null if unknown. */
   rate: number | null;
@@ -16,25 +26,42 @@ export type Message = {
   error: string | null;
 };
 
+/** The texts of the fields that are sent with each message. An empty one leaves it to the model. */
+export type ChatOptions = { system: string; temperature: string; maxTokens: string };
+
+export type Asked = {
+  options: ChatOptions;
+  /** The box that was chosen; empty if the edge chose one. */
+  box: string;
+  /** False if the images were left out, because the model reads none. */
+  hasImages: boolean;
+};
+
 export type ChatEvent =
   | { token?: string; thinking?: string; tool_calls?: unknown[] }
   | { done: true; completion_tokens: number | null; done_reason: string | null }
   | { error: string };
 
-export const userMessage = (content: string): Message => ({ ...BLANK, role: "user", content });
-export const pendingAnswer = (model: string | null): Message => ({
+export const userMessage = (content: string, images: ChatImage[] = []): Message => ({
   ...BLANK,
-  role: "assistant",
-  model,
-  state: "streaming",
+  role: "user",
+  content,
+  images,
 });
+export const pendingAnswer = (
+  model: string | null,
+  side: ChatSide = 0,
+  asked: Asked | null = null,
+): Message => ({ ...BLANK, role: "assistant", images: [], model, side, asked, state: "streaming" });
 
 const BLANK = {
   content: "",
   thinking: "",
+  side: 0,
   model: null,
   id: null,
   box: null,
+  asked: null,
   tokens: null,
   rate: null,
   state: "done",
@@ -63,20 +90,26 @@ export function afterChatEvent(message: Message, event: ChatEvent, elapsedMs: nu
   return { ...message, content, thinking: message.thinking + (event.thinking ?? ""), tokens, rate };
 }
 
-/**
- * Returns the messages to send to the model. Leaves out empty ones, such as answers that failed.
- */
-export const promptMessages = (messages: readonly Message[]): { role: string; content: string }[] =>
-  messages.filter(({ content }) => content !== "").map(({ role, content }) => ({ role, content }));
+type Sent = { role: string; content: string; images?: string[] };
 
-/** The texts of the fields that are sent with each message. An empty one leaves it to the model. */
-export type ChatOptions = { system: string; temperature: string; maxTokens: string };
+/**
+ * Returns the messages to send to the model. Leaves out empty ones, such as answers that failed, and
+ * images that are no longer kept. Ollama takes an image as base64 without a type.
+ */
+export const promptMessages = (messages: readonly Message[], withImages = true): Sent[] =>
+  messages
+    .filter(({ content }) => content !== "")
+    .map(({ role, content, images }) => {
+      const data = withImages ? images.flatMap((image) => image.data ?? []) : [];
+      return { role, content, ...(data.length > 0 && { images: data }) };
+    });
 
 /** Returns the body of `/api/chat`. Figures that are not valid are left out. */
 export function chatBody(
   messages: readonly Message[],
   model: string,
   { system, temperature, maxTokens }: ChatOptions,
+  withImages = true,
 ): Record<string, unknown> {
   const figure = (text: string, isValid: (value: number) => boolean) =>
     text.trim() !== "" && isValid(Number(text)) ? Number(text) : undefined;
@@ -85,53 +118,10 @@ export function chatBody(
   return {
     messages: [
       ...(system.trim() === "" ? [] : [{ role: "system", content: system }]),
-      ...promptMessages(messages),
+      ...promptMessages(messages, withImages),
     ],
     ...(model !== "" && { model }),
     ...(heat !== undefined && { temperature: heat }),
     ...(most !== undefined && { max_tokens: most }),
   };
-}
-
-/**
- * Browsers store at least 5 MB per site. A conversation may use about half of that; its oldest
- * messages are dropped first.
- */
-const CHARS_MAX = 2_000_000;
-
-export function trimmedToStorage(messages: readonly Message[]): Message[] {
-  let chars = 0;
-  const newest = messages.toReversed().filter(({ content, thinking }) => {
-    chars += content.length + thinking.length;
-    return chars <= CHARS_MAX;
-  });
-  return newest
-    .toReversed()
-    .map((message) => (message.state === "streaming" ? { ...message, state: "stopped" } : message));
-}
-
-/** Parses a stored conversation. Drops everything that is not a valid message. */
-export function messagesOf(value: unknown): Message[] {
-  if (!Array.isArray(value)) return [];
-  return value.flatMap((each: Partial<Record<keyof Message, unknown>> | null): Message[] => {
-    if (each === null || typeof each !== "object" || typeof each.content !== "string") return [];
-    if (each.role !== "user" && each.role !== "assistant") return [];
-    const text = (field: unknown) => (typeof field === "string" ? field : null);
-    const number = (field: unknown) =>
-      typeof field === "number" && Number.isFinite(field) ? field : null;
-    return [
-      {
-        role: each.role,
-        content: each.content,
-        thinking: text(each.thinking) ?? "",
-        model: text(each.model),
-        id: text(each.id),
-        box: text(each.box),
-        tokens: number(each.tokens),
-        rate: number(each.rate),
-        state: each.state === "failed" || each.state === "stopped" ? each.state : "done",
-        error: text(each.error),
-      },
-    ];
-  });
 }

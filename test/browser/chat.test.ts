@@ -1,4 +1,4 @@
-/** The chat: answers stream, are rendered safely, and stop on request. */
+/** The chat: answers of one model or two stream, are rendered safely, and stop on request. */
 import { expect, test } from "vitest";
 import { Logs } from "../../protocol/api/logs.ts";
 import { eventually } from "../support/stack.ts";
@@ -116,4 +116,104 @@ test.concurrent("shows an error in place of the answer", async () => {
   await page.getByRole("textbox", { name: "Message" }).fill("hello");
   await page.getByRole("button", { name: "Send" }).click();
   await page.getByRole("alert").filter({ hasText: "no-such-model" }).waitFor();
+});
+
+/** A single pixel. */
+const PNG =
+  "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4nGNg+M9QDwADgQF/e5IkGQAAAABJRU5ErkJggg==";
+
+test.concurrent("shows the answers of two models side by side, and only the one with vision gets the image", async ({
+  expect,
+}) => {
+  await using viewer = await Viewer.open("#/chat?model=llama3.2:latest&box=atlas");
+  const { page } = viewer;
+  await page.getByRole("button", { name: "Compare with a second model" }).click();
+  const second = page.getByRole("combobox", { name: "Second model" });
+  await expect
+    .poll(() => page.evaluate("document.activeElement?.closest('.seat') !== null"))
+    .toBe(true);
+  await second.selectOption("gemma3:12b");
+  await page.getByLabel("Second box").selectOption("borealis");
+  expect(page.url()).toContain("beside=gemma3%3A12b&beside_box=borealis");
+
+  const files = page.getByLabel("Image files");
+  const text = { name: "notes.txt", mimeType: "image/png", buffer: Buffer.from("not an image") };
+  await files.setInputFiles(text);
+  await page.getByRole("alert").getByText("notes.txt is not a PNG, JPEG or WebP image.").waitFor();
+  // A screenshot arrives from the clipboard, the other image as a drop.
+  const give = (event: string, name: string) =>
+    page.evaluate(`{
+      const data = new DataTransfer();
+      const bytes = Uint8Array.from(atob("${PNG}"), (letter) => letter.charCodeAt(0));
+      data.items.add(new File([bytes], "${name}", { type: "image/png" }));
+      const about = { bubbles: true, cancelable: true, clipboardData: data, dataTransfer: data };
+      document.querySelector(".composer textarea").dispatchEvent(new ${event}, about));
+    }`);
+  await give('ClipboardEvent("paste"', "pasted.png");
+  await page.getByRole("img", { name: "pasted.png" }).waitFor();
+  await give('DragEvent("drop"', "dropped.png");
+  await page.getByRole("button", { name: "Remove dropped.png" }).click();
+  await page.getByText("llama3.2:latest reads no images and gets the text alone.").waitFor();
+  expect(await viewer.accessibilityViolations()).toEqual([]);
+
+  const sent: unknown[] = [];
+  page.on("request", (request) => {
+    if (request.url().endsWith("/api/chat")) sent.push(request.postDataJSON());
+  });
+  await page.getByRole("textbox", { name: "Message" }).fill("What is in the picture?");
+  await page.keyboard.press("Enter");
+  const answers = page.getByRole("article");
+  const [blind, seeing] = [answers.nth(0), answers.nth(1)];
+  await blind.getByText("It reads no images and got the text alone.").waitFor();
+  for (const answer of [blind, seeing]) {
+    await answer.getByRole("link", { name: "Phases and cost" }).waitFor();
+    // The record follows within seconds.
+    await answer.getByRole("list", { name: "Phases" }).waitFor();
+    await answer.getByRole("button", { name: "Copy as curl" }).waitFor();
+  }
+  expect(await blind.innerText()).toMatch(/llama3\.2:latest.*atlas/s);
+  expect(await seeing.innerText()).toMatch(/gemma3:12b.*borealis/s);
+  expect(sent).toEqual([
+    { model: "llama3.2:latest", messages: [{ role: "user", content: "What is in the picture?" }] },
+    {
+      model: "gemma3:12b",
+      messages: [{ role: "user", content: "What is in the picture?", images: [PNG] }],
+    },
+  ]);
+  await page.getByText("llama3.2:latest has responded. gemma3:12b has responded.").waitFor();
+  for (const colorScheme of ["dark", "light"] as const) {
+    await page.emulateMedia({ colorScheme });
+    expect(await viewer.accessibilityViolations(), colorScheme).toEqual([]);
+  }
+  const topOf = async (answer: typeof blind) => (await answer.boundingBox())?.y;
+  expect(await topOf(seeing)).toBe(await topOf(blind));
+  await page.setViewportSize({ width: 390, height: 844 });
+  expect(await topOf(seeing)).toBeGreaterThan((await topOf(blind)) ?? Infinity);
+  expect(await viewer.overflow()).toBeLessThanOrEqual(0);
+
+  await page.getByRole("button", { name: "Remove the second model" }).click();
+  await page.getByRole("button", { name: "Compare with a second model" }).waitFor();
+  expect(viewer.errors).toEqual([]);
+});
+
+test.concurrent("stops one of two answers, and a new chat forgets both", async ({ expect }) => {
+  await using viewer = await Viewer.open("#/chat?model=qwen3:8b&box=atlas&beside=mistral:latest");
+  const { page } = viewer;
+  // The simulated model writes as many tokens as requested, and the chat requests no number.
+  await page.route("**/api/chat", (route) => {
+    const body = { ...(route.request().postDataJSON() as object), max_tokens: 100_000 };
+    return route.continue({ postData: JSON.stringify(body) });
+  });
+  await page.getByRole("textbox", { name: "Message" }).fill("Count to a million.");
+  await page.keyboard.press("Enter");
+  const answers = page.getByRole("article");
+  await page.getByRole("button", { name: "Stop mistral:latest" }).click();
+  await answers.nth(1).getByText("stopped", { exact: true }).waitFor();
+  expect(await answers.nth(0).getAttribute("aria-busy")).toBe("true");
+  await page.getByRole("button", { name: "New chat" }).click();
+  await page.getByText("Send a message to a model").waitFor();
+  // The request that was aborted ends later, and its answer stays away.
+  await page.getByRole("button", { name: "Send" }).waitFor();
+  expect(await answers.count()).toBe(0);
+  expect(viewer.errors).toEqual([]);
 });

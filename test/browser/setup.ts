@@ -21,7 +21,11 @@ export default async function setup(project: TestProject): Promise<() => Promise
     TestStack.start(),
     launchBrowserServer(),
     startSimulatedOllama({ models: ["llama3.2", "qwen3:8b"], tokenMs: 4, loadMsPerGb: 1 }),
-    startSimulatedOllama({ models: ["mistral", "qwen3:8b"], tokenMs: 4, loadMsPerGb: 1 }),
+    startSimulatedOllama({
+      models: ["mistral", "qwen3:8b", "gemma3:12b"],
+      tokenMs: 4,
+      loadMsPerGb: 1,
+    }),
   ]);
   const gpu = {
     NVIDIA_SMI: SIMULATED_SMI,

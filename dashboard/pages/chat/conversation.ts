@@ -1,21 +1,20 @@
 /**
- * The conversation of this browser, and the answer in progress. It continues while another page is
+ * The conversation of this browser, and the answers in progress. They continue while another page is
  * open.
  */
 import { effect, signal } from "@preact/signals";
-import { call, errorMessage } from "../../data/api.ts";
-import { jsonEvents } from "../../data/events.ts";
+import { ask } from "../../data/answer.ts";
 import {
-  afterChatEvent,
-  type ChatEvent,
   type ChatOptions,
+  type ChatSide,
   chatBody,
   type Message,
-  messagesOf,
   pendingAnswer,
-  trimmedToStorage,
   userMessage,
 } from "../../shape/chat.ts";
+import type { ChatImage } from "../../shape/chat-images.ts";
+import { readBy, type Seat } from "../../shape/chat-sides.ts";
+import { messagesOf, trimmedToStorage } from "../../shape/stored-chat.ts";
 
 const NAME = "chat";
 /** Shortest time between two redraws of an answer, because rendering a long one takes a while. */
@@ -24,7 +23,7 @@ const DRAW_MS = 80;
 export const messages = signal<Message[]>(messagesOf(stored()));
 /** Sent with each message. They last as long as the page. */
 export const chatOptions = signal<ChatOptions>({ system: "", temperature: "", maxTokens: "" });
-let current: AbortController | null = null;
+const asking = new Map<ChatSide, AbortController>();
 
 function stored(): unknown {
   try {
@@ -35,63 +34,74 @@ function stored(): unknown {
 }
 
 effect(() => {
-  const all = messages.value;
-  if (all.at(-1)?.state === "streaming") return; // stored once the answer is complete
+  if (isAnswering()) return; // stored once the answers are complete
   try {
-    localStorage.setItem(NAME, JSON.stringify(trimmedToStorage(all)));
+    localStorage.setItem(NAME, JSON.stringify(trimmedToStorage(messages.value)));
   } catch {
     // Storage is full or blocked: the conversation lasts as long as the page.
   }
 });
 
-export const isAnswering = (): boolean => messages.value.at(-1)?.state === "streaming";
+export function isAnswering(): boolean {
+  return messages.value.some(({ state }) => state === "streaming");
+}
 
 /** Aborts the request, which also stops it on the GPU. */
-export const stopAnswer = (): void => current?.abort();
+export const stopAnswer = (side: ChatSide): void => asking.get(side)?.abort();
+
+export function stopAnswers(): void {
+  for (const controller of asking.values()) controller.abort();
+}
 
 export function forgetConversation(): void {
-  stopAnswer();
+  stopAnswers();
   messages.value = [];
 }
 
-export async function sendMessage(
+type Recipient = Seat & {
+  /** False if the model reads no images, null if that is unknown. */
+  sees: boolean | null;
+};
+
+/** Sends a message to every seat at once. */
+export function sendMessage(
   text: string,
-  { model, box }: { model: string; box: string },
-): Promise<void> {
+  images: ChatImage[],
+  recipients: readonly Recipient[],
+): void {
   if (isAnswering()) return;
-  const before = [...messages.value, userMessage(text)];
-  let answer = pendingAnswer(model === "" ? null : model);
-  let drawnMs = 0;
-  const show = (next: Message, isDue = true) => {
-    answer = next;
-    if (!isDue && performance.now() - drawnMs < DRAW_MS) return;
-    drawnMs = performance.now();
-    messages.value = [...before, answer];
-  };
-  show(answer);
+  const before = [...messages.value, userMessage(text, images)];
+  const options = chatOptions.peek();
+  const pending = recipients.map(({ model, box, sees }, index) =>
+    pendingAnswer(model === "" ? null : model, index === 1 ? 1 : 0, {
+      options,
+      box,
+      hasImages: sees !== false,
+    }),
+  );
+  messages.value = [...before, ...pending];
+  for (const answer of pending) void follow(answer, before);
+}
+
+async function follow(first: Message, before: readonly Message[]): Promise<void> {
+  const { side, model, asked } = first;
   const controller = new AbortController();
-  current = controller;
-  try {
-    const response = await call("POST", "/api/chat", {
-      body: chatBody(before, model, chatOptions.peek()),
-      headers: { accept: "text/event-stream", ...(box !== "" && { "x-box": box }) },
-      signal: controller.signal,
-    });
-    const { headers } = response;
-    show({ ...answer, id: headers.get("x-request-id"), box: headers.get("x-box") });
-    let firstMs: number | null = null;
-    for await (const event of jsonEvents<ChatEvent>(response)) {
-      firstMs ??= performance.now();
-      const next = afterChatEvent(answer, event, performance.now() - firstMs);
-      show(next, next.state !== "streaming");
-    }
-    if (answer.state === "streaming")
-      show({ ...answer, state: "failed", error: "The response ended early." });
-  } catch (error) {
-    show(
-      controller.signal.aborted
-        ? { ...answer, state: "stopped" }
-        : { ...answer, state: "failed", error: errorMessage(error) },
-    );
-  }
+  asking.set(side, controller);
+  let drawn = first;
+  let drawnMs = 0;
+  const { options = chatOptions.peek(), box = "", hasImages = true } = asked ?? {};
+  await ask({
+    body: chatBody(readBy(before, side), model ?? "", options, hasImages),
+    box,
+    signal: controller.signal,
+    answer: first,
+    show: (next) => {
+      const isDue = performance.now() - drawnMs >= DRAW_MS || next.id !== drawn.id;
+      if (next.state === "streaming" && !isDue) return;
+      drawnMs = performance.now();
+      // In a conversation that was forgotten, the answer is nowhere.
+      messages.value = messages.value.map((message) => (message === drawn ? next : message));
+      drawn = next;
+    },
+  });
 }

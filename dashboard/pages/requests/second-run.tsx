@@ -4,12 +4,11 @@
  */
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { LogEntry } from "../../../protocol/api/logs.ts";
-import { call, errorMessage } from "../../data/api.ts";
-import { jsonEvents } from "../../data/events.ts";
-import { afterChatEvent, type ChatEvent, type Message, pendingAnswer } from "../../shape/chat.ts";
+import { ask } from "../../data/answer.ts";
+import { type Message, pendingAnswer } from "../../shape/chat.ts";
 import { count, duration, tokenRate } from "../../shape/format.ts";
 
-type Run = { answer: Message; id: string | null; ms: number | null };
+type Run = { answer: Message; ms: number | null };
 
 type Props = { entry: LogEntry; open: (id: string) => void };
 
@@ -19,41 +18,22 @@ export function SecondRun({ entry, open }: Props) {
   const start = async () => {
     const begunMs = performance.now();
     controller.current = new AbortController();
-    const { signal } = controller.current;
-    let answer = pendingAnswer(entry.model);
-    let id: string | null = null;
-    const show = (next: Message) => {
-      answer = next;
-      const isOver = next.state !== "streaming";
-      setRun({ answer, id, ms: isOver ? performance.now() - begunMs : null });
-    };
-    show(answer);
-    try {
-      const response = await call("POST", "/api/chat", {
-        body: { model: entry.model, messages: [{ role: "user", content: entry.prompt }] },
-        headers: { accept: "text/event-stream" },
-        signal,
-      });
-      id = response.headers.get("x-request-id");
-      show({ ...answer, box: response.headers.get("x-box") });
-      let firstMs: number | null = null;
-      for await (const event of jsonEvents<ChatEvent>(response)) {
-        firstMs ??= performance.now();
-        show(afterChatEvent(answer, event, performance.now() - firstMs));
-      }
-      if (answer.state === "streaming")
-        show({ ...answer, state: "failed", error: "The response ended early." });
-    } catch (error) {
-      if (signal.aborted) show({ ...answer, state: "stopped" });
-      else show({ ...answer, state: "failed", error: errorMessage(error) });
-    }
+    await ask({
+      body: { model: entry.model, messages: [{ role: "user", content: entry.prompt }] },
+      signal: controller.current.signal,
+      answer: pendingAnswer(entry.model),
+      show: (answer) => {
+        const isOver = answer.state !== "streaming";
+        setRun({ answer, ms: isOver ? performance.now() - begunMs : null });
+      },
+    });
   };
   useEffect(() => {
     void start();
     return () => controller.current?.abort();
   }, []);
   if (run === null) return null;
-  const { answer, id, ms } = run;
+  const { answer, ms } = run;
   return (
     <section class="replay" aria-label="Replay" aria-busy={answer.state === "streaming"}>
       <div class="text-head">
@@ -63,7 +43,12 @@ export function SecondRun({ entry, open }: Props) {
             Stop
           </button>
         ) : (
-          <button type="button" class="small" disabled={id === null} onClick={() => open(id ?? "")}>
+          <button
+            type="button"
+            class="small"
+            disabled={answer.id === null}
+            onClick={() => open(answer.id ?? "")}
+          >
             Open its record
           </button>
         )}

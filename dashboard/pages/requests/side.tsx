@@ -6,8 +6,8 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import type { InFlight } from "../../../protocol/api/live.ts";
 import type { LogDetail, LogEntry } from "../../../protocol/api/logs.ts";
 import { callKindOf } from "../../../protocol/call-kind.ts";
-import { timeOf } from "../../../protocol/uuid-time.ts";
 import { nowMs } from "../../data/clock.ts";
+import { isExpected } from "../../data/expected-record.ts";
 import { live } from "../../data/live.ts";
 import { type QueryState, useQuery } from "../../data/query.ts";
 import { hasScope } from "../../data/self.ts";
@@ -23,9 +23,6 @@ import { RequestDetail } from "./detail.tsx";
 import { flightState } from "./in-flight.tsx";
 import { SecondRun } from "./second-run.tsx";
 import { StopButton } from "./stop.tsx";
-
-/** Most records arrive within seconds. An agent that is cut off sends its own later. */
-const RECORDED_WITHIN_MS = 60_000;
 
 type Props = {
   id: string;
@@ -44,8 +41,7 @@ export function Side({ id, isListed, open, neighbours }: Props) {
     if (flying !== null) setWasFlying(true);
   }, [flying !== null]);
   const [isFound, setIsFound] = useState(false);
-  const isExpected = wasFlying || nowMs.value - timeOf(id) < RECORDED_WITHIN_MS;
-  const everyMs = isExpected && !isFound ? 0 : null;
+  const everyMs = (wasFlying || isExpected(id)) && !isFound ? 0 : null;
   const [wasListed] = useState(isListed);
   const { data, error, refetch } = useQuery(
     "/api/stats/logs",

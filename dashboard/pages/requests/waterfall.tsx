@@ -3,7 +3,7 @@ import type { LogEntry } from "../../../protocol/api/logs.ts";
 import { duration, percent } from "../../shape/format.ts";
 import { type Phase, phasesFrom, segmentsOf } from "../../shape/waterfall.ts";
 
-const NAMES: Record<Phase, string> = {
+export const PHASE_NAMES: Record<Phase, string> = {
   edge: "Edge",
   tunnel: "Tunnel",
   queue: "Queue",
@@ -18,7 +18,9 @@ export function Waterfall({ entry, axisMs }: { entry: LogEntry; axisMs: number }
   const segments = segmentsOf(entry);
   const wholeMs = segments.reduce((sum, { ms }) => sum + ms, 0);
   const scale = axisMs > 0 ? wholeMs / axisMs : 0;
-  const summary = segments.map(({ phase, ms }) => `${NAMES[phase]} ${duration(ms)}`).join(", ");
+  const summary = segments
+    .map(({ phase, ms }) => `${PHASE_NAMES[phase]} ${duration(ms)}`)
+    .join(", ");
   return (
     <span
       class={scale > 1 ? "waterfall beyond" : "waterfall"}
@@ -62,7 +64,7 @@ export function WaterfallTable({ entry }: { entry: LogEntry }) {
           {segmentsOf(entry).map(({ phase, ms, from, part }) => (
             <tr key={phase}>
               <th scope="row">
-                {NAMES[phase]}
+                {PHASE_NAMES[phase]}
                 {entry.phases_source === "inferred" && INFERRED_PHASES.has(phase) && (
                   <span class="quiet"> (inferred)</span>
                 )}

@@ -2,12 +2,13 @@ import { expect, test } from "vitest";
 import {
   afterChatEvent,
   chatBody,
-  messagesOf,
   pendingAnswer,
   promptMessages,
-  trimmedToStorage,
   userMessage,
 } from "../../../../dashboard/shape/chat.ts";
+import { messagesOf, trimmedToStorage } from "../../../../dashboard/shape/stored-chat.ts";
+
+const PHOTO = { name: "photo.png", type: "image/png", sizeBytes: 3, data: "QUJD" };
 
 test("builds an answer from its events and takes the token rate from the final count", () => {
   let answer = pendingAnswer("m");
@@ -58,6 +59,36 @@ test("limits the stored conversation and drops invalid stored messages", () => {
     ]),
   ).toMatchObject([{ content: "hi", state: "done" }]);
   expect(messagesOf("{}")).toEqual([]);
+});
+
+test("stores two answers and the names of images, but no image", () => {
+  const asked = {
+    options: { system: "", temperature: "0", maxTokens: "" },
+    box: "atlas",
+    hasImages: true,
+  };
+  const all = [
+    userMessage("What is it?", [PHOTO]),
+    pendingAnswer("a", 0),
+    pendingAnswer("b", 1, asked),
+  ];
+  const kept = messagesOf(JSON.parse(JSON.stringify(trimmedToStorage(all))));
+  expect(kept).toMatchObject([
+    { images: [{ ...PHOTO, data: null }] },
+    { side: 0, asked: null, state: "stopped" },
+    { side: 1, asked },
+  ]);
+  expect(promptMessages(kept)).toEqual([{ role: "user", content: "What is it?" }]);
+});
+
+test("sends images as base64 beside their text, unless the model reads none", () => {
+  const messages = [userMessage("What is it?", [PHOTO])];
+  const none = { system: "", temperature: "", maxTokens: "" };
+  expect(chatBody(messages, "m", none)).toMatchObject({ messages: [{ images: ["QUJD"] }] });
+  expect(chatBody(messages, "m", none, false)).toMatchObject({
+    messages: [{ role: "user", content: "What is it?" }],
+  });
+  expect(JSON.stringify(chatBody(messages, "m", none, false))).not.toContain("images");
 });
 
 test("sends the system prompt first, and leaves out parameters that are empty or not valid", () => {
