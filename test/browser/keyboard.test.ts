@@ -43,7 +43,7 @@ const STOP = `(() => {
 
 /** Counts the elements that the keyboard should reach. */
 const REACHABLE = `[...document.querySelectorAll("a[href], button, input, select, textarea, summary, [tabindex='0']")]
-  .filter((each) => !each.disabled && each.checkVisibility({ visibilityProperty: true })).length`;
+  .filter((each) => !each.disabled && each.tabIndex >= 0 && each.checkVisibility({ visibilityProperty: true })).length`;
 
 /** Presses a key until the focus leaves the page. */
 async function walk({ page }: Viewer, key: "Tab" | "Shift+Tab", limit: number): Promise<Stop[]> {

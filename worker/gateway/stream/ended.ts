@@ -17,10 +17,13 @@ export type Ended =
   | { by: "edge"; status: "error"; httpStatus: number; failure: FailureReason; afterMs: number }
   | { by: "edge"; status: "cancelled"; httpStatus: number; afterMs: number };
 
-/** An agent's record is in the ledger by then, unless its tunnel is lost. */
-const AGENT_FIRST_MS = 5_000;
-/** The same for a failure: an agent keeps back the record of one, since the call may have moved. */
-const WITHHELD_FIRST_MS = WITHHELD_MS + AGENT_FIRST_MS;
+/**
+ * An agent's record is in the ledger by then, unless its tunnel is lost. It may wait behind that of an earlier
+ * failure, which an agent keeps back because the call may have moved.
+ */
+const AGENT_FIRST_MS = WITHHELD_MS + 1_500;
+/** The same for a failure, whose own record is kept back too. */
+const WITHHELD_FIRST_MS = WITHHELD_MS + 5_000;
 
 /** The agent ends these streams itself and records them. */
 const RECORDED_BY_AGENT: ReadonlySet<FailureReason["reason"]> = new Set([

@@ -142,7 +142,7 @@ test("records a cancelled call after the agent, since the ABORT may be lost on i
     by: "edge",
     status: "cancelled",
     httpStatus: 499,
-    afterMs: 5_000,
+    afterMs: 7_000,
   });
 });
 

@@ -39,9 +39,13 @@ test.each([
   },
 );
 
-test("an agent that received the ABORT of a cancelled stream has 5 s to record it first", () => {
+test("an agent that received the ABORT of a cancelled stream has time to record it first, after a record that it keeps back", () => {
   const cancelled = { by: "edge", status: "cancelled" };
-  expect(endedByCaller(null, true)).toEqual({ ...cancelled, httpStatus: 499, afterMs: 5_000 });
+  expect(endedByCaller(null, true)).toEqual({
+    ...cancelled,
+    httpStatus: 499,
+    afterMs: WITHHELD_MS + 1_500,
+  });
   expect(endedByCaller(200, false)).toEqual({ ...cancelled, httpStatus: 200, afterMs: 0 });
 });
 
