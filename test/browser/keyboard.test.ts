@@ -45,6 +45,19 @@ const STOP = `(() => {
 const REACHABLE = `[...document.querySelectorAll("a[href], button, input, select, textarea, summary, [tabindex='0']")]
   .filter((each) => !each.disabled && each.tabIndex >= 0 && each.checkVisibility({ visibilityProperty: true })).length`;
 
+/** Resolves when the height of the page stays the same: charts are drawn again for a new width. */
+const SETTLED = `new Promise((resolve) => {
+  let [height, frames] = [0, 0];
+  const look = () => {
+    const now = document.documentElement.scrollHeight;
+    frames = now === height ? frames + 1 : 0;
+    height = now;
+    if (frames < 10) requestAnimationFrame(look);
+    else resolve();
+  };
+  look();
+})`;
+
 /** Presses a key until the focus leaves the page. */
 async function walk({ page }: Viewer, key: "Tab" | "Shift+Tab", limit: number): Promise<Stop[]> {
   const stops: Stop[] = [];
@@ -71,6 +84,7 @@ test.concurrent.each(PAGES)(
     await page.waitForLoadState("networkidle");
     for (const width of WIDTHS) {
       await page.setViewportSize({ width, height: 700 });
+      await page.evaluate(SETTLED);
       const reachable = await page.evaluate<number>(REACHABLE);
       for (const key of ["Tab", "Shift+Tab"] as const) {
         const stops = await walk(viewer, key, reachable + 5);
