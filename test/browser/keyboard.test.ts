@@ -19,7 +19,14 @@ const PAGES = [
 ];
 const WIDTHS = [1280, 360];
 
-type Stop = { label: string; hasName: boolean; hasRing: boolean; isSeen: boolean };
+type Stop = {
+  label: string;
+  hasName: boolean;
+  hasRing: boolean;
+  isSeen: boolean;
+  /** Where it is in the window, and what lies over its middle. */
+  at: string;
+};
 
 /** Describes the focused element and its faults; null if nothing has the focus. */
 const STOP = `(() => {
@@ -38,6 +45,7 @@ const STOP = `(() => {
     hasName: name.trim() !== "",
     hasRing: outlineStyle !== "none" && Number.parseFloat(outlineWidth) >= 2,
     isSeen: isOnTop,
+    at: JSON.stringify(box) + " under " + document.elementFromPoint(box.left + box.width / 2, box.top + box.height / 2)?.outerHTML.slice(0, 100),
   };
 })()`;
 

@@ -34,10 +34,6 @@ const THEMES = ["light", "dark"] as const;
 const WIDTHS = [1280, 360, 3840];
 const CASES = PAGES.flatMap(([hash, shows]) => THEMES.map((theme) => ({ hash, shows, theme })));
 
-/** On Models, axe finds one link of the table too small now and then, although each is 26 px high. */
-const isCertain = (violation: string) =>
-  !/^target-size: .*#\/model\?|^target-size: .*Favourite/.test(violation);
-
 test.concurrent.for(CASES)(
   "renders $hash in the $theme theme, from phone to wall display",
   async ({ hash, shows, theme }, { expect }) => {
@@ -50,6 +46,8 @@ test.concurrent.for(CASES)(
     };
     await expect.poll(isShown, { timeout: 30_000, message: shows }).toBe(true);
     await expect.poll(() => page.locator(".skeleton").count()).toBe(0);
+    // A row half below the bar at the top counts as too small to press. The reader scrolls it into sight.
+    await page.evaluate("scrollTo(0, 0)");
     for (const width of WIDTHS) {
       await page.setViewportSize({ width, height: 900 });
       await expect
@@ -59,16 +57,10 @@ test.concurrent.for(CASES)(
       if (width === 1_280 || (width === 360 && theme === "light"))
         // Rows that arrive during the check move what it measures, so it is repeated.
         await expect
-          .poll(
-            async () =>
-              (await viewer.accessibilityViolations()).filter(
-                (violation) => hash !== "#/models" || isCertain(violation),
-              ),
-            {
-              message: `at ${width} px`,
-              timeout: 20_000,
-            },
-          )
+          .poll(() => viewer.accessibilityViolations(), {
+            message: `at ${width} px`,
+            timeout: 20_000,
+          })
           .toEqual([]);
     }
     expect(viewer.errors).toEqual([]);

@@ -70,10 +70,15 @@ export class Viewer implements AsyncDisposable {
       .setLegacyMode()
       .options({ resultTypes: ["violations"] });
     const { violations } = await axe.withTags(tags).analyze();
-    return violations.map(
-      ({ id, nodes }) =>
-        `${id}: ${nodes.map(({ html, target }) => `${target} ${html.slice(0, 160)}`).join(" | ")}`,
-    );
+    return violations.map(({ id, nodes }) => {
+      const elements = nodes.map(({ html, target, any }) => {
+        const why = any.map(({ data, relatedNodes = [] }) =>
+          JSON.stringify([data, ...relatedNodes.map((related) => related.target)]),
+        );
+        return `${target} ${html.slice(0, 160)} ${why}`;
+      });
+      return `${id}: ${elements.join(" | ")}`;
+    });
   }
 
   /** Returns by how many pixels the page is wider than the window. */
