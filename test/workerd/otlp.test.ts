@@ -16,8 +16,10 @@ type Signal = "traces" | "metrics";
 type Span = { spanId: string; parentSpanId?: string };
 type Body = {
   resourceSpans?: { scopeSpans: { spans: Span[] }[] }[];
-  resourceMetrics?: { scopeMetrics: { metrics: { name: string }[] }[] }[];
+  resourceMetrics?: { scopeMetrics: { metrics: Metric[] }[] }[];
 };
+type Point = { timeUnixNano: string; asDouble?: number; asInt?: string };
+type Metric = { name: string; gauge?: { dataPoints: Point[] }; sum?: { dataPoints: Point[] } };
 
 /** A collector that behaves like this for one signal, and what it got. */
 function collector(signal: Signal, behaviour: string) {
@@ -53,10 +55,19 @@ const spansIn = ({ resourceSpans = [] }: Body): Span[] =>
   resourceSpans.flatMap(({ scopeSpans }) => scopeSpans.flatMap(({ spans }) => spans));
 const requestsIn = (bodies: Body[]): string[] =>
   bodies.flatMap(spansIn).flatMap((span) => (span.parentSpanId === undefined ? span.spanId : []));
-const metricsIn = ({ resourceMetrics = [] }: Body): string[] =>
-  resourceMetrics.flatMap(({ scopeMetrics }) =>
-    scopeMetrics.flatMap(({ metrics }) => metrics.map(({ name }) => name)),
-  );
+const metricsIn = ({ resourceMetrics = [] }: Body): Metric[] =>
+  resourceMetrics.flatMap(({ scopeMetrics }) => scopeMetrics.flatMap(({ metrics }) => metrics));
+/** Returns the values and times of each reading of a GPU or a machine. */
+const readingsIn = (bodies: Body[]): Record<string, [value: number, at: string][]> => {
+  const metrics = bodies.flatMap(metricsIn).filter(({ name }) => /^(hw|system)\./.test(name));
+  const pointsOf = ({ gauge, sum }: Metric) =>
+    (gauge ?? sum)?.dataPoints.map(({ asDouble, asInt, timeUnixNano }): [number, string] => [
+      asDouble ?? Number(asInt),
+      new Date(Number(timeUnixNano) / 1e6).toISOString(),
+    ]) ?? [];
+  const byName = Object.entries(Object.groupBy(metrics, ({ name }) => name));
+  return Object.fromEntries(byName.map(([name, of = []]) => [name, of.flatMap(pointsOf)]));
+};
 const healthOf = (edge: Edge, signal: Signal) =>
   edge.deliveries.health().find(({ sink }) => sink === `otlp_${signal}`);
 
@@ -78,7 +89,7 @@ test.each(["works", "fails", "limits", "hangs", "breaks", "redirects", "warns"])
       edge.addSamples("atlas", [gpuOf("atlas", NOW)], [systemOf(NOW)]);
       await edge.drain();
       expect(new Set(requestsIn(await traces.bodies())).size).toBe(3);
-      const names = (await metrics.bodies()).flatMap(metricsIn);
+      const names = (await metrics.bodies()).flatMap(metricsIn).map(({ name }) => name);
       expect(names).toEqual(
         expect.arrayContaining([
           "gen_ai.server.request.duration",
@@ -95,6 +106,44 @@ test.each(["works", "fails", "limits", "hangs", "breaks", "redirects", "warns"])
       });
     }),
 );
+
+test("each reading of a GPU and of a machine arrives with its value and the time of its sample", () =>
+  onFreshStorage(async (storage) => {
+    const metrics = collector("metrics", "works");
+    const edge = edgeTo(storage, { metrics: metrics.url });
+    const [first, second] = [NOW - 60_000, NOW];
+    edge.addSamples(
+      "atlas",
+      [
+        gpuOf("atlas", first, { fan_percent: 40 }),
+        gpuOf("atlas", second, { fan_percent: null, power_draw_w: 70, utilization_percent: null }),
+      ],
+      [systemOf(first), systemOf(second, { cpu_percent: 50 })],
+    );
+    await edge.drain();
+    const at = [first, second].map((ms) => new Date(ms).toISOString());
+    const both = (one: number, two = one) => [
+      [one, at[0]],
+      [two, at[1]],
+    ];
+    const [gib, mib] = [2 ** 30, 2 ** 20];
+    // An unknown reading has no point.
+    expect(readingsIn(await metrics.bodies())).toEqual({
+      "hw.gpu.utilization": [[0.75, at[0]]],
+      "hw.gpu.memory.usage": both(8_192 * mib),
+      "hw.gpu.memory.limit": both(24_576 * mib),
+      "hw.gpu.memory.utilization": both(1 / 3),
+      "hw.power": both(280, 70),
+      "hw.temperature": both(65),
+      "hw.fan.speed_ratio": [[expect.closeTo(0.4), at[0]]],
+      "system.cpu.utilization": both(0.25, 0.5),
+      "system.cpu.logical.count": both(16),
+      "system.memory.usage": both(16 * gib),
+      "system.memory.limit": both(64 * gib),
+      "system.filesystem.usage": both(400 * gib),
+      "system.filesystem.limit": both(1_000 * gib),
+    });
+  }));
 
 test("a repetition has the same spans", () =>
   onFreshStorage(async (storage) => {

@@ -79,7 +79,6 @@ export class Alerts {
       const concerns = concernsOf(observed);
       const judged = judge(this.#incidents.all(), concerns, nowMs);
       this.#storage.transactionSync(() => this.#take(judged, nowMs));
-      for (const incident of judged.incidents) this.#incidents.note(incident.key, incident);
       this.#judgedDueMs = judged.dueMs;
       const isRecent = judged.incidents.some(({ concern }) => RECENT.has(concern.code));
       if (isRecent && observed.boxes.every(({ state }) => state === "down"))
@@ -126,45 +125,37 @@ export class Alerts {
   }
 
   /** Writes what {@link judge} decided. */
-  #take({ incidents, opened, closed, changed }: Judged, nowMs: number): void {
+  #take({ incidents, opened, closed, changed, over }: Judged, nowMs: number): void {
+    const now = { nowMs, newId: () => newRequestId(nowMs) };
     const { events, notifier } = this.#from;
-    const byKey = new Map(incidents.map((incident) => [incident.key, incident]));
     for (const incident of incidents) {
-      if (incident.opened_ms === null) continue;
-      // Also those that became critical: some targets want only these.
-      const receiving = notifier.targets
-        .filter(({ id }) => !incident.targets.includes(id))
-        .filter((target) => wants(target, incident.concern.severity))
-        .filter(() => opened.includes(incident) || incident.concern.severity === "critical")
-        .filter(({ created_at_ms }) => created_at_ms <= (incident.opened_ms ?? 0))
-        .filter(() => !this.#isSimulated(incident.concern));
-      if (receiving.length === 0) continue;
+      const receiving = this.#receiving(incident, opened.includes(incident));
       for (const target of receiving)
-        notifier.change(target.id, (notices) =>
-          withOpened(notices, target, incident, { nowMs, newId: () => newRequestId(nowMs) }),
-        );
-      const next = {
-        ...incident,
-        targets: [...incident.targets, ...receiving.map(({ id }) => id)],
-      };
-      incidents[incidents.indexOf(incident)] = next;
-      byKey.set(next.key, next);
-      if (!changed.includes(next.key)) changed.push(next.key);
+        notifier.change(target.id, (notices) => withOpened(notices, target, incident, now));
+      const targets = [...incident.targets, ...receiving.map(({ id }) => id)];
+      if (receiving.length > 0 || changed.includes(incident.key))
+        this.#incidents.put(incident.key, { ...incident, targets });
+      else this.#incidents.note(incident.key, incident);
     }
     for (const incident of closed)
       for (const target of notifier.targets.filter(({ id }) => incident.targets.includes(id)))
-        notifier.change(target.id, (notices) =>
-          withClosed(notices, target, incident, { nowMs, newId: () => newRequestId(nowMs) }),
-        );
+        notifier.change(target.id, (notices) => withClosed(notices, target, incident, now));
+    for (const key of over) this.#incidents.delete(key);
     events.note(
       [...opened.map(openedEvent), ...closed.map((each) => closedEvent(each, nowMs))],
       nowMs,
     );
-    for (const key of changed) {
-      const incident = byKey.get(key);
-      if (incident === undefined) this.#incidents.delete(key);
-      else this.#incidents.put(key, incident);
-    }
+  }
+
+  /** Returns the targets that get a message about an incident now. */
+  #receiving({ concern, opened_ms, targets }: Incident, isNew: boolean): Notifier["targets"] {
+    // Also those that became critical: some targets want only these.
+    if (opened_ms === null || !(isNew || concern.severity === "critical")) return [];
+    const receiving = this.#from.notifier.targets
+      .filter(({ id }) => !targets.includes(id))
+      .filter((target) => wants(target, concern.severity))
+      .filter(({ created_at_ms }) => created_at_ms <= opened_ms);
+    return receiving.length === 0 || this.#isSimulated(concern) ? [] : receiving;
   }
 
   /** Without targets nobody waits for it, and the next message of another box finds out. */

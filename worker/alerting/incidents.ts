@@ -32,8 +32,10 @@ export type Judged = {
   opened: Incident[];
   /** Were open, and are over. */
   closed: Incident[];
-  /** Keys of those that differ in more than the figures of their concern; some of them are over. */
+  /** Keys of those that go on and differ in more than the figures of their concern. */
   changed: string[];
+  /** Keys of those that are over, also of those that never were open. */
+  over: string[];
   /** When time alone would change something, unix ms; null: never. */
   dueMs: number | null;
 };
@@ -44,7 +46,14 @@ export function judge(
   concerns: readonly Concern[],
   nowMs: number,
 ): Judged {
-  const judged: Judged = { incidents: [], opened: [], closed: [], changed: [], dueMs: null };
+  const judged: Judged = {
+    incidents: [],
+    opened: [],
+    closed: [],
+    changed: [],
+    over: [],
+    dueMs: null,
+  };
   const present = new Map(concerns.map((concern) => [incidentKey(concern), concern]));
   const downBoxes = new Set(
     concerns.flatMap(({ code, subject }) =>
@@ -60,13 +69,14 @@ export function judge(
     // Nothing is known about a box that is down: what was wrong with it neither lasts nor ends.
     if (concern === null && isAbout(incident.concern, downBoxes)) {
       const { opened_ms, absent_ms, key } = incident;
-      if (opened_ms !== null) judged.incidents.push({ ...incident, absent_ms: null });
-      if (opened_ms === null || absent_ms !== null) judged.changed.push(key);
+      if (opened_ms === null) judged.over.push(key);
+      else judged.incidents.push({ ...incident, absent_ms: null });
+      if (opened_ms !== null && absent_ms !== null) judged.changed.push(key);
       continue;
     }
     const next = concern === null ? missed(incident, nowMs) : lasting(incident, concern, nowMs);
     if (next === null) {
-      judged.changed.push(incident.key);
+      judged.over.push(incident.key);
       if (incident.opened_ms !== null) judged.closed.push(incident);
       continue;
     }

@@ -102,7 +102,10 @@ test("only a beginning, an end and a pause are changes to store", () => {
   const begun = judge([], [hot()], START);
   expect(begun.changed).toHaveLength(1);
   expect(judge(begun.incidents, [hot(89)], START + 10_000).changed).toEqual([]);
-  expect(judge(begun.incidents, [], START + 10_000).changed).toHaveLength(1);
+  const missed = judge(begun.incidents, [], START + 10_000);
+  expect([missed.changed.length, missed.over]).toEqual([1, []]);
+  const ended = judge(missed.incidents, [], START + 10_000 + CLOSES_AFTER_MS);
+  expect([ended.changed, ended.over]).toEqual([[], begun.changed]);
 });
 
 test("every concern has a time after which it causes a message", () => {
