@@ -1,6 +1,6 @@
 /**
- * How long the edge keeps each kind of data, by its settings. Sums have none: they contain no text, and other
- * sums are made of them.
+ * How long the edge and the external stores keep each kind of data, by the settings. The sums of the edge have
+ * none: they contain no text, and other sums are made of them.
  */
 import * as z from "zod";
 import { DAY_MS } from "../protocol/day.ts";
@@ -24,8 +24,17 @@ export const RETENTION: Retention = {
   textsMs: null,
   samplesMs: DAY_MS,
   eventsMs: null,
-  /** A year and a month, as in the external stores. */
+  /** A year and a month. */
   auditMs: 400 * DAY_MS,
+};
+
+/** In days: the retention in every external store. */
+export type StoreRetention = {
+  requestsDays: number;
+  samplesDays: number;
+  /** Sums by minute and energy by hour: longer than the requests that they sum. */
+  sumsDays: number;
+  auditDays: number;
 };
 
 const whole = (unit: string, least: number, most: number) => {
@@ -36,6 +45,37 @@ const whole = (unit: string, least: number, most: number) => {
     .transform(Number)
     .refine((value) => value >= least && value <= most, { error });
 };
+
+const auditDays = whole("days", 30, 3_650)
+  .default(RETENTION.auditMs / DAY_MS)
+  .describe(
+    "days that the edge and the external stores keep the audit log, 30 to 3,650. The edge keeps at most 20,000 changes",
+  );
+
+/** Read by the Worker and by the programs that create the tables. */
+export const STORE_RETENTION_VARIABLES = {
+  RETENTION_STORE_LOGS_DAYS: whole("days", 1, 3_650)
+    .default(90)
+    .describe(
+      "days that the [external stores](stores.md#retention) keep requests, with their texts, 1 to 3,650",
+    ),
+  RETENTION_STORE_SAMPLES_DAYS: whole("days", 1, 3_650)
+    .default(30)
+    .describe("days that they keep the samples of GPUs and machines, 1 to 3,650"),
+  RETENTION_STORE_SUMS_DAYS: whole("days", 1, 3_650)
+    .default(400)
+    .describe("days that they keep the sums by minute and the energy by hour, 1 to 3,650"),
+  RETENTION_AUDIT_DAYS: auditDays,
+};
+
+type StoreRetentionVariables = z.output<z.ZodObject<typeof STORE_RETENTION_VARIABLES>>;
+
+export const storeRetentionOf = (set: StoreRetentionVariables): StoreRetention => ({
+  requestsDays: set.RETENTION_STORE_LOGS_DAYS,
+  samplesDays: set.RETENTION_STORE_SAMPLES_DAYS,
+  sumsDays: set.RETENTION_STORE_SUMS_DAYS,
+  auditDays: set.RETENTION_AUDIT_DAYS,
+});
 
 /** The descriptions are in the table of `docs/configuration.md`. */
 export const RETENTION_VARIABLES = {
@@ -54,9 +94,7 @@ export const RETENTION_VARIABLES = {
   RETENTION_EVENTS_DAYS: whole("days", 1, 3_650)
     .optional()
     .describe("days that the edge keeps the events of boxes. At most 10,000 events in any case"),
-  RETENTION_AUDIT_DAYS: whole("days", 30, 3_650)
-    .default(RETENTION.auditMs / DAY_MS)
-    .describe("days that the edge keeps the audit log, 30 to 3,650. At most 20,000 changes"),
+  RETENTION_AUDIT_DAYS: auditDays,
 };
 
 type RetentionVariables = z.output<z.ZodObject<typeof RETENTION_VARIABLES>>;

@@ -17,7 +17,9 @@ export const AuditPage = z
           "sign-ins, refusals and failed changes that are kept at most, apart from the changes",
         ),
       })
-      .describe("older entries are deleted here. External stores keep theirs for 400 days"),
+      .describe(
+        "older entries are deleted here. External stores keep theirs for RETENTION_AUDIT_DAYS",
+      ),
   })
   .meta({ id: "AuditPage" });
 export type AuditPage = z.infer<typeof AuditPage>;

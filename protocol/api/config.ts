@@ -39,6 +39,10 @@ export const Config = z
       events_days: Count.nullable().describe("null: until there are events_max newer ones"),
       events_max: Count,
       audit_days: Count,
+      stores: z
+        .object({ logs_days: Count, samples_days: Count, sums_days: Count })
+        .nullable()
+        .describe("in the external stores; null without one"),
     }),
     version: z.string(),
     changed_at: Time.nullable().describe(

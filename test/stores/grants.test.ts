@@ -119,9 +119,10 @@ async function newRole(): Promise<{ role: string; settings: PostgresSettings }> 
     .replace("…", "canary-writer");
   for (const statement of sql.split(";").filter((text) => text.trim() !== ""))
     await stores.ask.postgres(statement);
-  const { url: owner = "", fetchEndpoint = null } = stores.settings.configured.postgres ?? {};
-  const url = Object.assign(new URL(owner), { username: role, password: "canary-writer" });
-  return { role, settings: { url: url.href, fetchEndpoint } };
+  const { postgres } = stores.settings.configured;
+  if (postgres === null) throw new Error("Postgres is configured in these tests");
+  const url = Object.assign(new URL(postgres.url), { username: role, password: "canary-writer" });
+  return { role, settings: { ...postgres, url: url.href } };
 }
 
 test("the Postgres grants allow everything that the Worker does, and no change to a table", async () => {
@@ -161,7 +162,11 @@ test("each statement that ClickHouse gets is valid, uses our tables and granted 
   await faults("clickhouse", []);
   await useAll(stores.clickhouse);
   const sent = [...new Set(await statements("clickhouse"))].map((statement) => statement.trim());
-  const tables = new Set([...CLICKHOUSE_TABLES.map(({ name }) => name), "system.columns"]);
+  const tables = new Set([
+    ...CLICKHOUSE_TABLES.map(({ name }) => name),
+    "system.columns",
+    "system.tables",
+  ]);
   const used = new Set<string>();
   for (const statement of sent) {
     await parse(statement);

@@ -1,7 +1,7 @@
 /** The tables are created, brought up to date, and fit the documented queries. */
 import { beforeEach, expect, test } from "vitest";
-import { gpuRow, requestRow } from "../../worker/export/rows.ts";
-import { gpuOf, recordOf } from "../support/records.ts";
+import { requestRow } from "../../worker/export/rows.ts";
+import { recordOf } from "../support/records.ts";
 import { type FreshStores, freshStores } from "./fresh-stores.ts";
 
 let stores: FreshStores;
@@ -176,41 +176,4 @@ test("a row that Postgres already has is not summed again, whatever batch it arr
       "SELECT sum(successes + errors)::int AS n, sum(cardinality(latency_bins))::int AS bins FROM request_minutes",
     ),
   ).toEqual([{ n: 6, bins: 2 }]);
-});
-
-test("Postgres deletes rows past their retention, and ClickHouse does so by its TTL", async () => {
-  const old = NOW - 91 * 86_400_000;
-  const rows = [...RECORDS, recordOf(old)].map((record) =>
-    requestRow(record, Date.parse(record.started_at)),
-  );
-  await stores.postgres.insert({ id: crypto.randomUUID(), kind: "requests", rows });
-  const samples = [NOW, NOW - 31 * 86_400_000].map((at) => gpuRow(gpuOf("atlas", at), null));
-  await stores.postgres.insert({ id: crypto.randomUUID(), kind: "gpu_samples", rows: samples });
-  const minute = (days: number) =>
-    `INSERT INTO request_minutes VALUES (now() - interval '${days} days', '', '', 1, 0, 0, 0, 0, 0, 0, 0, '{}', '{}')`;
-  for (const days of [399, 401]) await stores.ask.postgres(minute(days));
-  await stores.postgres.deleteOld();
-  expect(
-    await stores.ask.postgres(
-      "SELECT 1 AS one FROM request_minutes WHERE minute < now() - interval '398 days'",
-    ),
-  ).toEqual([{ one: 1 }]);
-  expect((await stores.postgres.logs({ limit: 10, clearedMs: null })).total).toBe(6);
-  expect(await stores.ask.postgres("SELECT sampled_at FROM gpu_samples")).toEqual([
-    { sampled_at: new Date(NOW) },
-  ]);
-  const tables = await stores.ask.clickhouse(
-    "SELECT name, engine_full FROM system.tables WHERE database = currentDatabase() ORDER BY name",
-  );
-  const kept = tables.map(({ name, engine_full }) => [
-    name,
-    /TTL .*?toInterval\w+\((\d+)\)/.exec(String(engine_full))?.[1],
-  ]);
-  expect(Object.fromEntries(kept)).toMatchObject({
-    requests: "90",
-    requests_minutes: "400",
-    gpu_samples: "30",
-    system_samples: "30",
-    energy_hours: "400",
-  });
 });

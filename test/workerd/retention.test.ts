@@ -58,6 +58,7 @@ test("the configuration shows the retention of each kind of data", async () => {
   };
   expect(await retentionWith({})).toMatchObject({
     ...{ logs_days: 7, texts_hours: 168, samples_hours: 24, events_days: null, audit_days: 400 },
+    stores: null,
   });
   const set = {
     ...{ RETENTION_LOGS_DAYS: "30", RETENTION_TEXTS_HOURS: "12", RETENTION_EVENTS_DAYS: "90" },

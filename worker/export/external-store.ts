@@ -3,6 +3,7 @@ import type { Logs, LogsPage } from "../../protocol/api/logs.ts";
 import type { HistoryPoint } from "../../protocol/api/stats.ts";
 import type { StoreName } from "../../protocol/stores.ts";
 import type { Span } from "../answers/history.ts";
+import type { StoreRetention } from "../retention.ts";
 import type { MeanSamples } from "./sample-means.ts";
 import type { Batch, ClearedRows, Clearing, Sink } from "./sink.ts";
 
@@ -22,10 +23,7 @@ export type HistoryFilter = {
 
 export interface ExternalStore extends Sink {
   readonly name: StoreName;
-  /** How many days its history covers. */
-  readonly historyDays: number;
-  /** How many days its samples cover. */
-  readonly samplesDays: number;
+  readonly retention: StoreRetention;
   /** Creates the tables or brings them up to date. @throws {StoreError} */
   migrate(): Promise<void>;
   /** @throws {StoreError} `schema`, if the tables differ from the ones this version needs. */

@@ -1,21 +1,7 @@
 /** Tables as data: the source from which they are created, brought up to date and checked. */
 import type { StoredColumn } from "../../protocol/columns.ts";
+import type { StoreRetention } from "../retention.ts";
 import { StoreError } from "./external-store.ts";
-
-/** Retention of GPU and machine samples in every store. */
-export const STORE_SAMPLES_KEPT_DAYS = 30;
-
-/** Retention of the requests themselves in every store. */
-export const STORE_REQUESTS_KEPT_DAYS = 90;
-
-/**
- * Retention of the sums by minute in every store: a year and a month. The requests themselves go
- * sooner.
- */
-export const STORE_MINUTES_KEPT_DAYS = 400;
-
-/** Retention of the audit log in every store. */
-export const STORE_AUDIT_KEPT_DAYS = 400;
 
 /** `rest` is the part of the definition that follows the type. */
 export type TableColumn = readonly [name: string, type: string, rest?: string];
@@ -24,6 +10,8 @@ export type Table = {
   columns: readonly TableColumn[];
   /** The part of the statement that follows the columns. */
   tail: string;
+  /** The setting after which rows are deleted, and where their age counts from; missing if they stay. */
+  kept?: { for: keyof StoreRetention; since: string };
 };
 
 /**

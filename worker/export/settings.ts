@@ -6,6 +6,7 @@
 import * as z from "zod";
 import { ExporterType } from "../../protocol/messages.ts";
 import type { StoreName } from "../../protocol/stores.ts";
+import { STORE_RETENTION_VARIABLES } from "../retention.ts";
 import {
   type ConfiguredStores,
   configuredStores,
@@ -45,6 +46,7 @@ export const STORE_VARIABLES = {
       "seconds between two deliveries to the external stores and collectors. A longer interval lets them sleep between " +
         "requests",
     ),
+  ...STORE_RETENTION_VARIABLES,
   ...EXTERNAL_STORE_VARIABLES,
   ...OTLP_VARIABLES,
 };

@@ -47,6 +47,18 @@ serveRoute(dataRoutes, CONFIG_ROUTES.patchConfig, async ({ body, principal }, c)
 const hostOf = (store: { url: string } | null): string | null =>
   store === null ? null : new URL(store.url).hostname;
 
+function storeRetention(env: Bindings): Config["retention"]["stores"] {
+  const { clickhouse, postgres } = settingsOf(env).stores.configured;
+  const kept = (clickhouse ?? postgres)?.retention;
+  return kept === undefined
+    ? null
+    : {
+        logs_days: kept.requestsDays,
+        samples_days: kept.samplesDays,
+        sums_days: kept.sumsDays,
+      };
+}
+
 function configOf(env: Bindings, principal: Principal, changed: RunTimeSettings): Config {
   const deployed = settingsOf(env);
   const { retention } = deployed;
@@ -71,6 +83,7 @@ function configOf(env: Bindings, principal: Principal, changed: RunTimeSettings)
       events_days: retention.eventsMs === null ? null : retention.eventsMs / DAY_MS,
       events_max: EVENTS_MAX,
       audit_days: retention.auditMs / DAY_MS,
+      stores: storeRetention(env),
     },
     version: VERSION,
     changed_at:

@@ -28,7 +28,6 @@ import type { Bindings } from "../env.ts";
 import { GatewayError } from "../errors.ts";
 import { type ExternalStore, StoreError } from "../export/external-store.ts";
 import { openExternalStores } from "../export/external-stores.ts";
-import { STORE_REQUESTS_KEPT_DAYS } from "../export/schema.ts";
 import { settingsOf } from "../settings.ts";
 
 const DAY_SECONDS = 86_400;
@@ -72,7 +71,8 @@ export function historyReader(
       detail: `Without ClickHouse or Postgres ${kept}.`,
     });
   }
-  const days = key === undefined ? store.historyDays : STORE_REQUESTS_KEPT_DAYS;
+  const { sumsDays, requestsDays } = store.retention;
+  const days = key === undefined ? sumsDays : requestsDays;
   if (seconds > days * DAY_SECONDS)
     throw new GatewayError({
       reason: "bad_request",
@@ -148,10 +148,11 @@ function samplesStore(env: Bindings, seconds: number): ExternalStore | null {
       reason: "bad_request",
       detail: `Without ClickHouse or Postgres samples are kept for ${samplesMs === DAY_MS ? "a day" : `${samplesMs / 3_600_000} hours`}.`,
     });
-  if (seconds > store.samplesDays * DAY_SECONDS)
+  const days = store.retention.samplesDays;
+  if (seconds > days * DAY_SECONDS)
     throw new GatewayError({
       reason: "bad_request",
-      detail: `Samples are kept for ${store.samplesDays} days in ${store.name}.`,
+      detail: `Samples are kept for ${days} days in ${store.name}.`,
     });
   return store;
 }

@@ -70,6 +70,15 @@ export function Configuration({ config, isAdmin, changed }: Props) {
       ].join(", "),
     ],
     ["Audit log retention", `${count(retention.audit_days)} days`],
+    ...(retention.stores === null
+      ? []
+      : [
+          [
+            "Retention in external stores",
+            `requests ${count(retention.stores.logs_days)} days, samples ${count(retention.stores.samples_days)} days, ` +
+              `sums ${count(retention.stores.sums_days)} days`,
+          ] as const,
+        ]),
     ["Last changed", config.changed_at === null ? "Never" : <Moment iso={config.changed_at} />],
   ];
   return (

@@ -17,9 +17,15 @@ import {
 } from "../../../protocol/columns.ts";
 import { endOf, type Span } from "../../answers/history.ts";
 import { spellingsOf } from "../../counting/model-key.ts";
+import type { StoreRetention } from "../../retention.ts";
 import { Bucket, pointsOf } from "../buckets.ts";
 import { erasedMessages, StoredFailure } from "../erased-messages.ts";
-import type { ExternalStore, HistoryFilter, LogFilter } from "../external-store.ts";
+import {
+  type ExternalStore,
+  type HistoryFilter,
+  type LogFilter,
+  StoreError,
+} from "../external-store.ts";
 import { pageOf } from "../logs-page.ts";
 import type { AnyRow } from "../rows.ts";
 import {
@@ -29,14 +35,10 @@ import {
   meanSamples,
   SystemMean,
 } from "../sample-means.ts";
-import {
-  checkTables,
-  renamed,
-  STORE_MINUTES_KEPT_DAYS,
-  STORE_SAMPLES_KEPT_DAYS,
-} from "../schema.ts";
+import { checkTables, renamed } from "../schema.ts";
 import type { Batch, ClearedRows, Clearing } from "../sink.ts";
 import { ClickHouseClient } from "./client.ts";
+import { otherTtls } from "./retention.ts";
 import {
   CLICKHOUSE_MIGRATION,
   CLICKHOUSE_NAMES,
@@ -56,14 +58,14 @@ const encoder = new TextEncoder();
 
 export class ClickHouseStore implements ExternalStore {
   readonly name = "clickhouse";
-  readonly historyDays = STORE_MINUTES_KEPT_DAYS;
-  readonly samplesDays = STORE_SAMPLES_KEPT_DAYS;
   readonly countsOnce = false;
+  readonly retention: StoreRetention;
   readonly #settings: ClickHouseSettings;
   readonly #client: ClickHouseClient;
 
   constructor(settings: ClickHouseSettings) {
     this.#settings = settings;
+    this.retention = settings.retention;
     this.#client = new ClickHouseClient(settings, settings.database);
   }
 
@@ -76,6 +78,8 @@ export class ClickHouseStore implements ExternalStore {
     const client = new ClickHouseClient(this.#settings, "default");
     await client.run(`CREATE DATABASE IF NOT EXISTS ${this.#settings.database}`);
     for (const query of CLICKHOUSE_MIGRATION) await this.#client.run(query);
+    for (const { name, ttl } of await otherTtls(this.#client, this.retention))
+      await this.#client.run(`ALTER TABLE ${name} MODIFY TTL ${ttl}`);
     await this.check();
   }
 
@@ -84,6 +88,12 @@ export class ClickHouseStore implements ExternalStore {
     const query = `SELECT table, name, type FROM system.columns WHERE database = currentDatabase()
         AND table IN {names:Array(String)}`;
     checkTables(CLICKHOUSE_TABLES, await this.#client.read(Column, query, { names }));
+    const [other] = await otherTtls(this.#client, this.retention);
+    if (other !== undefined)
+      throw new StoreError(
+        "schema",
+        `keeps ${other.name} for another time than the settings RETENTION_*: run npm run migrate with them`,
+      );
   }
 
   async insert({ id, kind, rows }: Batch): Promise<void> {

@@ -17,17 +17,7 @@ import {
   type StoredColumn,
   SYSTEM_SAMPLE_COLUMNS,
 } from "../../../protocol/columns.ts";
-import {
-  addColumns,
-  type ColumnNames,
-  createTable,
-  STORE_AUDIT_KEPT_DAYS,
-  STORE_MINUTES_KEPT_DAYS,
-  STORE_REQUESTS_KEPT_DAYS,
-  STORE_SAMPLES_KEPT_DAYS,
-  type Table,
-  tableColumns,
-} from "../schema.ts";
+import { addColumns, type ColumnNames, createTable, type Table, tableColumns } from "../schema.ts";
 
 /**
  * A batch may be sent again within a week. An outage can exceed the default of replicated tables,
@@ -104,7 +94,8 @@ const REQUESTS: Table = {
   INDEX by_time timestamp TYPE minmax GRANULARITY 1,
   INDEX by_latency latency_ms TYPE minmax GRANULARITY 1
 ) ENGINE = ReplacingMergeTree PARTITION BY toYYYYMM(timestamp) ORDER BY request_id
-TTL toDateTime(timestamp) + INTERVAL ${STORE_REQUESTS_KEPT_DAYS} DAY SETTINGS ${DEDUPLICATION}`,
+SETTINGS ${DEDUPLICATION}`,
+  kept: { for: "requestsDays", since: "toDateTime(timestamp)" },
 };
 
 const REQUESTS_MINUTES: Table = {
@@ -133,7 +124,8 @@ const REQUESTS_MINUTES: Table = {
   ],
   tail: `
 ) ENGINE = AggregatingMergeTree PARTITION BY toYYYYMM(minute) ORDER BY (minute, model, box)
-TTL minute + INTERVAL ${STORE_MINUTES_KEPT_DAYS} DAY SETTINGS ${DEDUPLICATION}`,
+SETTINGS ${DEDUPLICATION}`,
+  kept: { for: "sumsDays", since: "minute" },
 };
 
 /** Failed requests end early, so their duration is not a latency. */
@@ -176,7 +168,8 @@ const GPU_SAMPLES: Table = {
   columns: tableColumns(GPU_SAMPLE_COLUMNS, CLICKHOUSE_NAMES, columnOf),
   tail: `
 ) ENGINE = ReplacingMergeTree PARTITION BY toYYYYMM(timestamp) ORDER BY (box, gpu, timestamp)
-TTL toDateTime(timestamp) + INTERVAL ${STORE_SAMPLES_KEPT_DAYS} DAY SETTINGS ${DEDUPLICATION}`,
+SETTINGS ${DEDUPLICATION}`,
+  kept: { for: "samplesDays", since: "toDateTime(timestamp)" },
 };
 
 const SYSTEM_SAMPLES: Table = {
@@ -184,7 +177,8 @@ const SYSTEM_SAMPLES: Table = {
   columns: tableColumns(SYSTEM_SAMPLE_COLUMNS, CLICKHOUSE_NAMES, columnOf),
   tail: `
 ) ENGINE = ReplacingMergeTree PARTITION BY toYYYYMM(timestamp) ORDER BY (box, timestamp)
-TTL toDateTime(timestamp) + INTERVAL ${STORE_SAMPLES_KEPT_DAYS} DAY SETTINGS ${DEDUPLICATION}`,
+SETTINGS ${DEDUPLICATION}`,
+  kept: { for: "samplesDays", since: "toDateTime(timestamp)" },
 };
 
 const ENERGY_HOURS: Table = {
@@ -192,7 +186,8 @@ const ENERGY_HOURS: Table = {
   columns: tableColumns(ENERGY_HOUR_COLUMNS, CLICKHOUSE_NAMES, columnOf),
   tail: `
 ) ENGINE = ReplacingMergeTree PARTITION BY toYYYYMM(hour) ORDER BY (box, hour, state, model, recorded_at)
-TTL toDateTime(hour) + INTERVAL ${STORE_MINUTES_KEPT_DAYS} DAY SETTINGS ${DEDUPLICATION}`,
+SETTINGS ${DEDUPLICATION}`,
+  kept: { for: "sumsDays", since: "toDateTime(hour)" },
 };
 
 const AUDIT_LOG: Table = {
@@ -200,7 +195,8 @@ const AUDIT_LOG: Table = {
   columns: tableColumns(AUDIT_COLUMNS, CLICKHOUSE_NAMES, columnOf),
   tail: `
 ) ENGINE = ReplacingMergeTree PARTITION BY toYYYYMM(timestamp) ORDER BY id
-TTL toDateTime(timestamp) + INTERVAL ${STORE_AUDIT_KEPT_DAYS} DAY SETTINGS ${DEDUPLICATION}`,
+SETTINGS ${DEDUPLICATION}`,
+  kept: { for: "auditDays", since: "toDateTime(timestamp)" },
 };
 
 export const CLICKHOUSE_TABLES: readonly Table[] = [

@@ -1,8 +1,19 @@
 /** The settings of ClickHouse. */
 import * as z from "zod";
+import {
+  STORE_RETENTION_VARIABLES,
+  type StoreRetention,
+  storeRetentionOf,
+} from "../../retention.ts";
 import { httpUrl } from "../store-definition.ts";
 
-export type ClickHouseSettings = { url: string; user: string; password: string; database: string };
+export type ClickHouseSettings = {
+  url: string;
+  user: string;
+  password: string;
+  database: string;
+  retention: StoreRetention;
+};
 
 /** An identifier that needs no quoting. */
 const identifier = z
@@ -24,7 +35,7 @@ export const CLICKHOUSE_VARIABLES = {
   CLICKHOUSE_PASSWORD: z.string().default("").describe("the password of that user"),
   CLICKHOUSE_DATABASE: identifier.default("ollama_metrics").describe("the database in ClickHouse"),
 };
-const Variables = z.object(CLICKHOUSE_VARIABLES);
+const Variables = z.object({ ...STORE_RETENTION_VARIABLES, ...CLICKHOUSE_VARIABLES });
 
 export const clickHouseSettings = (
   variables: z.infer<typeof Variables>,
@@ -36,6 +47,7 @@ export const clickHouseSettings = (
         user: variables.CLICKHOUSE_USER,
         password: variables.CLICKHOUSE_PASSWORD,
         database: variables.CLICKHOUSE_DATABASE,
+        retention: storeRetentionOf(variables),
       };
 
 const afterHost = (text: string): string => {

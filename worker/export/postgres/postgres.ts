@@ -12,6 +12,7 @@ import { endpointsOf } from "../../../protocol/call-kind.ts";
 import { GPU_HISTORY, LOG_COLUMNS, SYSTEM_HISTORY } from "../../../protocol/columns.ts";
 import { endOf, type Span } from "../../answers/history.ts";
 import { spellingsOf } from "../../counting/model-key.ts";
+import type { StoreRetention } from "../../retention.ts";
 import { pointsOf } from "../buckets.ts";
 import { erasedMessages, StoredFailure } from "../erased-messages.ts";
 import type { ExternalStore, HistoryFilter, LogFilter } from "../external-store.ts";
@@ -24,14 +25,7 @@ import {
   meanSamples,
   SystemMean,
 } from "../sample-means.ts";
-import {
-  checkTables,
-  renamed,
-  STORE_AUDIT_KEPT_DAYS,
-  STORE_MINUTES_KEPT_DAYS,
-  STORE_REQUESTS_KEPT_DAYS,
-  STORE_SAMPLES_KEPT_DAYS,
-} from "../schema.ts";
+import { checkTables, renamed } from "../schema.ts";
 import type { Batch, ClearedRows, Clearing } from "../sink.ts";
 import { jsonRow, PostgresClient, rowsOf } from "./client.ts";
 import { addMinutesOf, KEY_BY_BUCKET, MINUTES_BY_BUCKET, MinuteBucket, SUMMED } from "./minutes.ts";
@@ -65,12 +59,12 @@ const iso = (column: string): string =>
 
 export class PostgresStore implements ExternalStore {
   readonly name = "postgres";
-  readonly historyDays = STORE_MINUTES_KEPT_DAYS;
-  readonly samplesDays = STORE_SAMPLES_KEPT_DAYS;
+  readonly retention: StoreRetention;
   readonly countsOnce = true;
   readonly #client: PostgresClient;
 
   constructor(settings: PostgresSettings) {
+    this.retention = settings.retention;
     this.#client = new PostgresClient(settings);
   }
 
@@ -134,12 +128,8 @@ export class PostgresStore implements ExternalStore {
   }
 
   async deleteOld(): Promise<void> {
-    await this.#deleteOld("request_logs", "created_at", STORE_REQUESTS_KEPT_DAYS);
-    await this.#deleteOld("request_minutes", "minute", STORE_MINUTES_KEPT_DAYS);
-    await this.#deleteOld("energy_hours", "hour", STORE_MINUTES_KEPT_DAYS);
-    await this.#deleteOld("audit_log", "timestamp", STORE_AUDIT_KEPT_DAYS);
-    for (const table of ["gpu_samples", "system_samples"])
-      await this.#deleteOld(table, "sampled_at", STORE_SAMPLES_KEPT_DAYS);
+    for (const { name, kept } of POSTGRES_TABLES)
+      if (kept !== undefined) await this.#deleteOld(name, kept.since, this.retention[kept.for]);
   }
 
   async logs(filter: LogFilter): Promise<Logs> {

@@ -48,6 +48,7 @@ const REQUEST_LOGS: Table = {
   name: "request_logs",
   columns: tableColumns(REQUEST_COLUMNS, POSTGRES_NAMES, columnOf),
   tail: ",\n  PRIMARY KEY (request_id, created_at)\n)",
+  kept: { for: "requestsDays", since: "created_at" },
 };
 
 const REQUEST_MINUTES: Table = {
@@ -71,6 +72,7 @@ const REQUEST_MINUTES: Table = {
     ["co2_g", NUMBER, "NOT NULL DEFAULT 0"],
   ],
   tail: ",\n  PRIMARY KEY (minute, model, box)\n)",
+  kept: { for: "sumsDays", since: "minute" },
 };
 
 /**
@@ -89,24 +91,28 @@ const GPU_SAMPLES: Table = {
   name: "gpu_samples",
   columns: tableColumns(GPU_SAMPLE_COLUMNS, POSTGRES_NAMES, columnOf),
   tail: ",\n  PRIMARY KEY (box, gpu, sampled_at)\n)",
+  kept: { for: "samplesDays", since: "sampled_at" },
 };
 
 const SYSTEM_SAMPLES: Table = {
   name: "system_samples",
   columns: tableColumns(SYSTEM_SAMPLE_COLUMNS, POSTGRES_NAMES, columnOf),
   tail: ",\n  PRIMARY KEY (box, sampled_at)\n)",
+  kept: { for: "samplesDays", since: "sampled_at" },
 };
 
 const ENERGY_HOURS: Table = {
   name: "energy_hours",
   columns: tableColumns(ENERGY_HOUR_COLUMNS, POSTGRES_NAMES, columnOf),
   tail: ",\n  PRIMARY KEY (box, hour, state, model, recorded_at)\n)",
+  kept: { for: "sumsDays", since: "hour" },
 };
 
 const AUDIT_LOG: Table = {
   name: "audit_log",
   columns: tableColumns(AUDIT_COLUMNS, POSTGRES_NAMES, columnOf),
   tail: ",\n  PRIMARY KEY (id)\n)",
+  kept: { for: "auditDays", since: "timestamp" },
 };
 
 /** People may write here too. A column that they leave out gets the default of a new entry. */
