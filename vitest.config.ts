@@ -104,6 +104,7 @@ export default defineConfig({
           ...IN_ONE_PROCESS,
           name: "e2e",
           globalSetup: "test/support/built.ts",
+          setupFiles: "test/support/one-call-a-connection.ts",
           include: ["test/e2e/**/*.test.ts"],
           testTimeout: 60_000,
           hookTimeout: 60_000,

@@ -25,6 +25,8 @@ const folder = mkdtempSync(join(tmpdir(), "package-"));
 const tracked = execFileSync("git", ["ls-files", "-z"], { cwd: ROOT, encoding: "utf8" })
   .split("\0")
   .filter((name) => name !== "");
+/** A build, the types of the library and two runs of npm, which take minutes on a busy machine. */
+const PACKED_MS = 300_000;
 const COPIED_AT = new Date("2026-01-01T00:00:00Z");
 let ollama: SimulatedOllama;
 
@@ -37,7 +39,7 @@ beforeAll(async () => {
     JSON.stringify({ name: "program", private: true, type: "module" }),
   );
   succeed("npm", ["install", "--offline", "--no-audit", "--no-fund", `./${tarball}`], folder);
-});
+}, PACKED_MS);
 
 /** Packing builds `dist`, which other tests are reading. The dates of the sources show whether it writes to them. */
 function copyOfProject(): string {
