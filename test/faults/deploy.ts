@@ -125,7 +125,7 @@ async function versionAt(chain: Chain): Promise<string> {
 /** Returns the bundle with another version in it. */
 function versionOf(stage: Stage, version: number): string {
   const code = readFileSync(stage.script, "utf8");
-  // The bundle is minified, so its names are not those of the source.
+  // Names in a bundle may differ from those of the source.
   const named = code.replace(`"${VERSION}"`, `"0.0.${version}"`);
   if (named === code) throw new Error("the bundle contains no version");
   const file = join(stage.folder, `version-${version}.js`);

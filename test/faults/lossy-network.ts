@@ -48,7 +48,7 @@ const dropped: Lose = async ({ proxy }, seconds) => {
 
 async function run(task: unknown): Promise<Finding> {
   const { plan, seed } = Task.parse(task);
-  await using stage = await Stage.open();
+  await using stage = Stage.open();
   return await lossyLoad(stage, seeded(seed), plan, "by the kernel", dropped).catch(
     (error: unknown) => {
       throw new Error(`${String(error)}\n${stage.children.tails()}`);

@@ -21,7 +21,7 @@ async function main(): Promise<void> {
     throw new Error(`There is no suite ${unknown}. Use one of ${names.join(", ")}.`);
   const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 1e9));
   console.log(`seed ${seed}, ${loadNow()}`);
-  await using stage = await Stage.open();
+  await using stage = Stage.open();
   for (const signal of ["SIGINT", "SIGTERM"] as const)
     process.once(signal, () => void stage[Symbol.asyncDispose]().then(() => process.exit(130)));
   const findings: Finding[] = [];

@@ -15,8 +15,8 @@ const LONG: readonly SuiteName[] = ["grace", "clock", "half-open", "stall", "los
 
 let stage: Stage;
 
-beforeAll(async () => {
-  stage = await Stage.open();
+beforeAll(() => {
+  stage = Stage.open();
 });
 
 afterAll(() => stage?.[Symbol.asyncDispose]());

@@ -2,25 +2,26 @@
 import { copyFileSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ROOT } from "../../local/edge.ts";
+import { AGENT, ROOT } from "../../local/edge.ts";
 import { Children } from "../bench/children.ts";
-import { bundleProduct } from "../bench/workerd.ts";
+import { buildOnce } from "../support/built.ts";
 import { Chain, type ChainPlan } from "./chain.ts";
 
 export class Stage implements AsyncDisposable {
   readonly children = new Children();
   readonly folder = mkdtempSync(join(tmpdir(), "edge-faults-"));
   /** Path of the Worker's bundle. */
-  script = "";
+  readonly script = join(this.folder, "product.js");
   /** The installed agent: one file. */
-  agentFile = join(this.folder, "agent.mjs");
+  readonly agentFile = join(this.folder, "agent.mjs");
   readonly #chains: Chain[] = [];
   #count = 0;
 
-  static async open(): Promise<Stage> {
+  static open(): Stage {
     const stage = new Stage();
-    stage.script = await bundleProduct(stage.children, stage.folder);
-    copyFileSync(join(ROOT, "dist/assets/agent/agent.mjs"), stage.agentFile);
+    buildOnce();
+    copyFileSync(join(ROOT, "dist/local/worker.js"), stage.script);
+    copyFileSync(AGENT, stage.agentFile);
     return stage;
   }
 

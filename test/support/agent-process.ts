@@ -8,12 +8,12 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { AGENT, ROOT } from "../../local/edge.ts";
 import { Child } from "../../local/processes.ts";
-import { startReaper } from "../../local/reaping.ts";
 import { FrameType, NO_PAYLOAD } from "../../protocol/frames.ts";
 import type { RequestRecord } from "../../protocol/records.ts";
 import { type SimulatedOllama, startSimulatedOllama } from "../../simulated/ollama.ts";
 import { buildOnce } from "./built.ts";
 import { FakeEdge } from "./fake-edge.ts";
+import { sharedReaper } from "./shared-reaper.ts";
 import { eventually } from "./stack.ts";
 
 const STOP_MS = 2_000;
@@ -22,7 +22,7 @@ export class AgentProcess implements AsyncDisposable {
   readonly edge: FakeEdge;
   readonly ollama: SimulatedOllama;
   readonly lines: string[] = [];
-  readonly #reaper = startReaper();
+  readonly #reaper = sharedReaper();
   readonly #folder = mkdtempSync(join(tmpdir(), "agent-process-"));
   #child: Child | null = null;
 
@@ -94,7 +94,6 @@ export class AgentProcess implements AsyncDisposable {
     await this.#child?.stop(STOP_MS);
     await this.edge[Symbol.asyncDispose]();
     await this.ollama.close();
-    this.#reaper.close();
     rmSync(this.#folder, { recursive: true, force: true });
   }
 }

@@ -8,11 +8,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { AGENT, Edge, ROOT, waitFor } from "../../local/edge.ts";
 import { Child } from "../../local/processes.ts";
-import { startReaper } from "../../local/reaping.ts";
 import { type BoxDetail, Boxes, Health } from "../../protocol/api/fleet.ts";
 import { type LogEntry, Logs } from "../../protocol/api/logs.ts";
 import { CurrentStats } from "../../protocol/api/stats.ts";
 import { buildOnce } from "./built.ts";
+import { sharedReaper } from "./shared-reaper.ts";
 
 const START_MS = 60_000;
 
@@ -29,7 +29,7 @@ export type AgentPlan = {
 export class TestStack implements AsyncDisposable {
   readonly folder = mkdtempSync(join(tmpdir(), "edge-test-"));
   readonly port: number;
-  readonly #reaper = startReaper();
+  readonly #reaper = sharedReaper();
   readonly #settings: Record<string, string>;
   #edge: Edge | null = null;
   readonly #agents: Child[] = [];
@@ -143,25 +143,31 @@ export class TestStack implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.#agents.map((agent) => agent.stop(2_000)));
     await this.stopEdge();
-    this.#reaper.close();
     rmSync(this.folder, { recursive: true, force: true });
   }
 }
 
+const LIMIT_MS = 30_000;
+const POLL_MS = 25;
+const POLL_MS_MAX = 250;
+
 /**
- * Reads again until the value is neither false nor undefined.
+ * Reads again until the value is neither false nor undefined. A read costs the processes that the test
+ * waits for some time, so each pause is a tenth of the wait so far.
  * @throws with `details()` after 30 s, as the test would hang otherwise
  */
 export async function eventually<T>(
   read: () => Promise<T | undefined | false>,
   details: () => string = () => "",
 ): Promise<T> {
-  const deadline = performance.now() + 30_000;
+  const startMs = performance.now();
   for (;;) {
     const value = await read();
     if (value !== undefined && value !== false) return value;
-    if (performance.now() > deadline) throw new Error(`Gave up after 30 s. ${details()}`);
-    await new Promise((resolve) => setTimeout(resolve, 25));
+    const waitedMs = performance.now() - startMs;
+    if (waitedMs > LIMIT_MS) throw new Error(`Gave up after 30 s. ${details()}`);
+    const pauseMs = Math.min(POLL_MS_MAX, Math.max(POLL_MS, waitedMs / 10));
+    await new Promise((resolve) => setTimeout(resolve, pauseMs));
   }
 }
 

@@ -12,12 +12,12 @@ import { publicKeyOf, signatureOf } from "../../agent/joining/membership.ts";
 import { makeStateFolder } from "../../agent/state/folder.ts";
 import { digestOf } from "../../agent/update/update-folder.ts";
 import { Child } from "../../local/processes.ts";
-import { startReaper } from "../../local/reaping.ts";
 import { FrameType, tunnelFrame } from "../../protocol/frames.ts";
 import type { Hello } from "../../protocol/messages.ts";
 import { AGENT_PATH, offerText, type UpdateReport } from "../../protocol/update.ts";
 import { type SimulatedOllama, startSimulatedOllama } from "../../simulated/ollama.ts";
 import { FakeEdge } from "./fake-edge.ts";
+import { sharedReaper } from "./shared-reaper.ts";
 import { eventually } from "./stack.ts";
 
 /** Runs before the first line of a broken version, unless it prints its version. */
@@ -89,7 +89,7 @@ export class UpdatedBox implements AsyncDisposable {
   readonly installed = join(this.folder, "agent.mjs");
   readonly lines: string[] = [];
   readonly #key = generateKeyPairSync("ed25519").privateKey;
-  readonly #reaper = startReaper();
+  readonly #reaper = sharedReaper();
   readonly #command: readonly string[];
   readonly #env: Record<string, string>;
   readonly #program: readonly string[];
@@ -219,7 +219,6 @@ export class UpdatedBox implements AsyncDisposable {
     await this.#child?.stop(5_000);
     await this.edge[Symbol.asyncDispose]();
     await this.ollama.close();
-    this.#reaper.close();
     rmSync(this.folder, { recursive: true, force: true });
   }
 
