@@ -27,7 +27,7 @@ export const GPU_CONCERNS = {
   },
   /**
    * A GPU that shows a desktop is a few percent busy. After a request it is idle within a second; the edge
-   * requires minutes in which no request was open and none finished.
+   * requires two minutes in which no request was open, with no idle reading between them.
    */
   gpu_bypassed: {
     subject: "gpu",

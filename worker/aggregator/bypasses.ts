@@ -1,7 +1,7 @@
 /** The GPUs that are busy for nobody now, in memory: after a start, the next readings show them again. */
 import type { Readings } from "../../protocol/inventory.ts";
 import type { RequestRecord } from "../../protocol/records.ts";
-import { type Bypassed, bypassedNext } from "../answers/damage/bypass.ts";
+import { type Bypassed, bypassedNext, withoutRequest } from "../answers/damage/bypass.ts";
 
 export class Bypasses {
   readonly #boxes = new Map<string, { before: Readings; bypassed: Bypassed[] }>();
@@ -10,8 +10,11 @@ export class Bypasses {
 
   add({ box, started_at, latency_ms }: RequestRecord): void {
     if (box === null) return;
-    const endedMs = Date.parse(started_at) + latency_ms;
-    this.#ended.set(box, Math.max(endedMs, this.#ended.get(box) ?? 0));
+    const startMs = Date.parse(started_at);
+    const endMs = startMs + latency_ms;
+    this.#ended.set(box, Math.max(endMs, this.#ended.get(box) ?? 0));
+    const known = this.#boxes.get(box);
+    if (known !== undefined) known.bypassed = withoutRequest(known.bypassed, startMs, endMs);
   }
 
   read(box: string, readings: Readings): void {

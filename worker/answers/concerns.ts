@@ -87,11 +87,11 @@ export function sentenceOf(concern: Concern): string {
 
 /** The concerns of a box that is up, as far as its readings alone do not show them. */
 function upConcerns(box: LiveBox, observed: Observed, limits: ThresholdsOf): Concern[] {
-  const { largest, damage, nowMs } = observed;
+  const { largest, damage } = observed;
   const subject = { kind: "box", box: box.name } as const;
   const { agent_version, agent_build, system } = box;
   const bypassed = observed.bypassed.filter(
-    (gpu) => gpu.box === box.name && nowMs - gpu.since_ms >= BYPASSED_MIN_MS,
+    (gpu) => gpu.box === box.name && gpu.quiet_ms >= BYPASSED_MIN_MS,
   );
   const isOtherBuild = agent_version === VERSION && agent_build === "other";
   const isOutdated = isOtherBuild || compareVersions(agent_version, VERSION) < 0;

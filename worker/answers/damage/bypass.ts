@@ -10,15 +10,20 @@ export type Bypassed = {
   box: string;
   gpu: number;
   since_ms: number;
-  /** Mean of the samples since then, and their number. */
+  /** The time since then in which no request was open, and its last sample. */
+  quiet_ms: number;
+  last_ms: number;
+  /** Mean of the samples of that time, and their number. */
   utilization_percent: number;
   samples: number;
   /** The model that somebody called meanwhile: its time in memory was extended; null without one. */
   model: string | null;
 };
 
-/** A shorter time may be the end of a request, or a load. */
+/** A shorter time may be a load, or Ollama reading the prompt of a caller that left. */
 export const BYPASSED_MIN_MS = 2 * 60_000;
+/** A GPU is idle this long after a request, and its utilization is a mean of about a second. */
+const AFTER_REQUEST_MS = 2_000;
 /** Ollama moves the end of a model's time by its keep-alive. Clocks and polls are closer than that. */
 const EXTENDED_MS = 2_000;
 
@@ -27,7 +32,8 @@ type Part = Pick<Readings, "in_flight" | "inventory"> & {
 };
 
 /**
- * Returns the GPUs of a box that are busy for nobody, by its next readings.
+ * Returns the GPUs of a box that are busy for nobody, by its next readings. Requests hide it while they
+ * run, and do not end it: an idle sample does.
  * @param known    the result for the last readings
  * @param before   the last readings; null before the first
  * @param endedMs  when a request of the box last ended, unix ms
@@ -39,26 +45,46 @@ export function bypassedNext(
   next: Part,
   endedMs: number,
 ): Bypassed[] {
-  if (before === null || before.in_flight > 0 || next.in_flight > 0) return [];
+  if (before === null) return [];
+  if (before.in_flight > 0 || next.in_flight > 0) return [...known];
+  const quietFromMs = endedMs + AFTER_REQUEST_MS;
   const samples = next.gpu.history?.length ? next.gpu.history : next.gpu.samples;
-  const model = extendedModel(before.inventory, next.inventory);
+  const isQuiet = samples.every(({ at }) => Date.parse(at) > quietFromMs);
+  const model = isQuiet ? extendedModel(before.inventory, next.inventory) : null;
   return [...Map.groupBy(samples, ({ index }) => index)].flatMap(([gpu, ofGpu]) => {
-    const readings = ofGpu.flatMap(({ utilization_percent: busy, at }) =>
-      busy === null ? [] : [{ busy, atMs: Date.parse(at) }],
-    );
-    const first = readings[0];
-    if (first === undefined || readings.some(({ busy }) => busy < GPU_BUSY_PERCENT)) return [];
-    const was = known.find((each) => each.gpu === gpu && each.since_ms > endedMs);
-    const since_ms = was?.since_ms ?? first.atMs;
-    // A request that ended in between was the reason.
-    if (since_ms <= endedMs) return [];
+    const was = known.find((each) => each.gpu === gpu);
+    const readings = ofGpu.flatMap(({ utilization_percent: busy, at }) => {
+      const atMs = Date.parse(at);
+      return busy === null || atMs <= quietFromMs ? [] : [{ busy, atMs }];
+    });
+    const [first, last] = [readings[0], readings.at(-1)];
+    if (first === undefined || last === undefined) return was ?? [];
+    if (readings.some(({ busy }) => busy < GPU_BUSY_PERCENT)) return [];
+    // Without a request since the last sample, the time between belongs to it.
+    const fromMs = was !== undefined && was.last_ms > quietFromMs ? was.last_ms : first.atMs;
     const count = (was?.samples ?? 0) + readings.length;
     const sum = readings.reduce((total, { busy }) => total + busy, 0);
-    const mean = ((was?.utilization_percent ?? 0) * (was?.samples ?? 0) + sum) / count;
-    const named = model ?? was?.model ?? null;
-    return [{ box, gpu, since_ms, utilization_percent: mean, samples: count, model: named }];
+    return [
+      {
+        ...{ box, gpu, since_ms: was?.since_ms ?? first.atMs, last_ms: last.atMs, samples: count },
+        quiet_ms: (was?.quiet_ms ?? 0) + last.atMs - fromMs,
+        utilization_percent: ((was?.utilization_percent ?? 0) * (was?.samples ?? 0) + sum) / count,
+        model: model ?? was?.model ?? null,
+      },
+    ];
   });
 }
+
+/**
+ * Returns what remains after a record arrived: its request may have used a GPU when nobody seemed to,
+ * since the readings of that time came first.
+ */
+export const withoutRequest = (
+  known: readonly Bypassed[],
+  startMs: number,
+  endMs: number,
+): Bypassed[] =>
+  known.filter(({ since_ms, last_ms }) => startMs > last_ms || endMs + AFTER_REQUEST_MS < since_ms);
 
 /** Returns the model whose end of time in memory moved on, which only a request does. */
 function extendedModel(was: Readings["inventory"], is: Readings["inventory"]): string | null {

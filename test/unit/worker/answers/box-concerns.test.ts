@@ -223,7 +223,8 @@ test("a GPU that is busy for nobody is a concern after two minutes", () => {
     summariesWith({
       bypassed: [
         {
-          ...{ box: "atlas", gpu: 0, since_ms: NOW - 1_000 * seconds },
+          ...{ box: "atlas", gpu: 0, since_ms: NOW - 120_000, last_ms: NOW },
+          quiet_ms: 1_000 * seconds,
           ...{ utilization_percent, samples: 12, model },
         },
       ],

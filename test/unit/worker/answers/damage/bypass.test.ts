@@ -1,6 +1,10 @@
 import { expect, test } from "vitest";
 import type { Readings } from "../../../../../protocol/inventory.ts";
-import { type Bypassed, bypassedNext } from "../../../../../worker/answers/damage/bypass.ts";
+import {
+  type Bypassed,
+  bypassedNext,
+  withoutRequest,
+} from "../../../../../worker/answers/damage/bypass.ts";
 import { gpuOf, readingsOf } from "../../../../support/records.ts";
 
 const START = Date.parse("2026-11-24T12:00:00Z");
@@ -37,7 +41,8 @@ function after(steps: readonly Step[]): Bypassed[] {
 test("a GPU that is busy while nothing is in flight counts from its first such reading", () => {
   expect(after([{}, {}, { busy: [80] }])).toEqual([
     {
-      ...{ box: "atlas", gpu: 0, since_ms: START + EVERY_MS },
+      ...{ box: "atlas", gpu: 0, since_ms: START + EVERY_MS, last_ms: START + 2 * EVERY_MS },
+      quiet_ms: EVERY_MS,
       ...{ utilization_percent: 85, samples: 2, model: null },
     },
   ]);
@@ -52,15 +57,34 @@ test("the model whose time in memory was extended is named, also later", () => {
   expect(after(steps).map(({ model }) => model)).toEqual(["llama3.2:latest"]);
 });
 
-test("a request that came and went between two readings begins the count again", () => {
-  const [bypassed] = after([{}, {}, {}, { endedAgoMs: 1_000 }]);
-  expect(bypassed?.since_ms).toBe(START + 3 * EVERY_MS);
+test("requests hide a bypass, and the time in which they ran does not count", () => {
+  const quiet = (steps: Step[]) => after(steps).map(({ quiet_ms }) => quiet_ms / EVERY_MS);
+  expect(quiet([{}, {}, {}, { inFlight: 1 }])).toEqual([1]);
+  expect(quiet([{}, {}, {}, { inFlight: 1 }, { endedAgoMs: 20_000 }, {}, {}])).toEqual([2]);
+  // It came and went between two readings, and its GPU may still be busy.
+  expect(quiet([{}, {}, {}, { endedAgoMs: 1_000 }])).toEqual([1]);
+  expect(quiet([{}, {}, {}, { endedAgoMs: 20_000 }, {}])).toEqual([2]);
+});
+
+test("a request extends the time of its model, which is then called by nobody else", () => {
+  const [bypassed] = after([{}, {}, { endedAgoMs: 1_000, expiresInMs: 60_000 }]);
+  expect(bypassed?.model).toBeNull();
+});
+
+test("a record that comes after the readings of its time ends what they seemed to show", () => {
+  const known = after([{}, {}, {}]);
+  const [from, to] = [START + EVERY_MS, START + 2 * EVERY_MS];
+  expect(withoutRequest(known, from - 60_000, from + 1_000)).toEqual([]);
+  expect(withoutRequest(known, to - 1_000, to + 5_000)).toEqual([]);
+  expect(withoutRequest(known, from - 60_000, from - 5_000)).toEqual(known);
+  expect(withoutRequest(known, to + 1_000, to + 5_000)).toEqual(known);
 });
 
 const CALM: [name: string, steps: Step[]][] = [
   ["before a second reading", [{}]],
-  ["with an open request", [{}, {}, { inFlight: 1 }]],
+  ["with an open request", [{}, { inFlight: 1 }]],
   ["after an open request", [{}, { inFlight: 1 }, {}]],
+  ["by the last second of a request", [{}, { endedAgoMs: 1_000 }]],
   ["with an idle GPU", [{ busy: [0] }, { busy: [0] }]],
   ["with a GPU that shows a desktop", [{ busy: [8] }, { busy: [12] }]],
   ["with a GPU of unknown use", [{ busy: [null] }, { busy: [null] }]],

@@ -1,7 +1,11 @@
 /**
  * A made-up day of a box whose causes of damage are known: its models come into a memory with room for some of
- * them, leave it when others need the room or their time is over, and answer at a pace that may change.
+ * them, leave it when others need the room or their time is over, and answer at a pace that may change. The
+ * agent's own code decides which prompts were cut.
  */
+import { PromptFit } from "../../../../../agent/infer/prompt-fit.ts";
+import { withTag } from "../../../../../protocol/inventory.ts";
+import type { RequestRecord } from "../../../../../protocol/records.ts";
 import { type FinishedCall, finishedCallOf } from "../../../../../worker/answers/damage/calls.ts";
 import { recordOf } from "../../../../support/records.ts";
 import { seeded } from "../../../../support/seeded.ts";
@@ -9,6 +13,9 @@ import { seeded } from "../../../../support/seeded.ts";
 export const NOW = Date.parse("2026-11-24T18:00:00Z");
 const MINUTE = 60_000;
 const KEEP_MS = 5 * MINUTE;
+/** The cause begins, or in the case of a slow model the slowness does. */
+export const PLANTED_AT = NOW - 65 * MINUTE;
+export const SLOW_AT = NOW - 20 * MINUTE;
 
 export type Cause =
   | "calm"
@@ -21,23 +28,12 @@ export type Cause =
   | "slow"
   | "neighbour";
 
-/** The concerns of each cause; others are mistakes. */
-export const EXPECTED: Record<Cause, string[]> = {
-  calm: [],
-  busy: [],
-  sparse: [],
-  models: ["models_reloading"],
-  contexts: ["models_reloading"],
-  short_keep_alive: ["cold_starts"],
-  long_prompts: ["prompts_truncated"],
-  slow: ["model_slow"],
-  neighbour: ["model_slow"],
-};
-export const CAUSES = Object.keys(EXPECTED) as Cause[];
-
 type Wish = { atMs: number; model: string; context: number; chars: number };
 
-export function traceOf(cause: Cause, seed: number): FinishedCall[] {
+export const traceOf = (cause: Cause, seed: number): FinishedCall[] =>
+  recordsOf(cause, seed).flatMap((record) => finishedCallOf(record) ?? []);
+
+export function recordsOf(cause: Cause, seed: number): RequestRecord[] {
   const random = seeded(seed);
   const between = (low: number, high: number) => low + (high - low) * random();
   const wishes: Wish[] = [];
@@ -61,7 +57,7 @@ export function traceOf(cause: Cause, seed: number): FinishedCall[] {
   // A usual day, so that calm worlds have something to be mistaken for.
   const usualMs = cause === "sparse" ? 3 * 60 * MINUTE : 2 * MINUTE;
   if (cause !== "short_keep_alive") stream(dayAgo, NOW, usualMs, () => ({}));
-  const [quick, hour] = [between(20_000, 60_000), NOW - 60 * MINUTE];
+  const [quick, hour] = [between(20_000, 60_000), PLANTED_AT];
   switch (cause) {
     case "busy":
       stream(hour, NOW, 4_000, () => ({}));
@@ -80,11 +76,11 @@ export function traceOf(cause: Cause, seed: number): FinishedCall[] {
       stream(hour, NOW, 5 * MINUTE, () => ({ chars: between(40_000, 90_000) }));
       break;
     case "neighbour":
-      stream(NOW - 10 * MINUTE, NOW, 2_000, () => ({ model: "embedder" }));
-      stream(NOW - 10 * MINUTE, NOW, quick, () => ({}));
+      stream(SLOW_AT, NOW, 2_000, () => ({ model: "embedder" }));
+      stream(SLOW_AT, NOW, quick, () => ({}));
       break;
     case "slow":
-      stream(NOW - 10 * MINUTE, NOW, quick, () => ({}));
+      stream(SLOW_AT, NOW, quick, () => ({}));
       break;
   }
   return served(wishes, cause, between);
@@ -95,7 +91,8 @@ function served(
   wishes: Wish[],
   cause: Cause,
   between: (low: number, high: number) => number,
-): FinishedCall[] {
+): RequestRecord[] {
+  const fit = new PromptFit();
   const pace = between(30, 120);
   const loadMs = between(3_000, 20_000);
   const slowness = between(0.25, 0.5);
@@ -109,27 +106,29 @@ function served(
       const name = `${model} ${context}`;
       const isCold = !isEmbedder && (loaded.name !== name || loaded.untilMs < startMs);
       const load_ms = isCold ? loadMs * between(0.9, 1.1) : between(1, 40);
-      const isSlow = startMs > NOW - 10 * MINUTE && (cause === "slow" || cause === "neighbour");
+      const isSlow = startMs > SLOW_AT && (cause === "slow" || cause === "neighbour");
       const rate = pace * between(0.8, 1.2) * (isSlow ? slowness : 1);
       const tokens = Math.round(between(20, 400));
       const decode_ms = (1_000 * tokens) / rate;
       const latency_ms = load_ms + decode_ms + between(20, 300);
       const needed = Math.round(chars / between(3.2, 4.6));
+      // The rest of a cut text fills the context exactly; of a chat, whole messages are left out.
+      const read =
+        needed <= context ? needed : Math.round(context * Math.min(1, between(0.5, 1.5)));
       const endMs = startMs + latency_ms;
       freeMs.set(isEmbedder ? model : "", endMs);
       if (!isEmbedder) loaded = { name, untilMs: endMs + KEEP_MS };
       if (endMs > NOW) return [];
-      const record = recordOf(
+      const sent = { model: withTag(model), chars: Math.round(chars), requestedContext: context };
+      return recordOf(
         Math.round(startMs),
         {
           ...{ model, latency_ms, load_ms, decode_ms, completion_tokens: tokens },
-          ...{ context_length: context, prompt_chars: Math.round(chars) },
-          ...{ prompt_tokens: Math.min(needed, context), prompt_truncated: needed > context },
+          ...{ prompt_tokens: read, ...fit.finished(sent, read) },
           energy_j: latency_ms * 0.3,
           key_name: model === "llama3.2" && context === 4_096 ? "app" : "other",
         },
         n,
       );
-      return finishedCallOf(record) ?? [];
     });
 }
