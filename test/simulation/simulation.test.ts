@@ -3,12 +3,12 @@ import { expect, test } from "vitest";
 import { fuzz } from "./fuzzed-ends.ts";
 import { simulate } from "./world.ts";
 
-const WORLDS = 500;
+const WORLDS = 250;
 const FUZZ_SEEDS = 4;
 const FRAMES_PER_SEED = 5_000;
 
-test("ends every stream once and counts every request once, in each of 500 worlds with faults", {
-  timeout: 120_000,
+test("ends every stream once and counts every request once, in each of 250 worlds with faults", {
+  timeout: 300_000,
 }, async () => {
   const sums = { whole: 0, left: 0, faults: 0, resumed: 0, early: 0 };
   for (let seed = 1; seed <= WORLDS; seed++) {
@@ -22,11 +22,11 @@ test("ends every stream once and counts every request once, in each of 500 world
     sums.early += outcome.results.early ?? 0;
   }
   // The worlds are realistic: much succeeds in them, and much fails.
-  expect(sums.whole).toBeGreaterThan(1_000);
-  expect(sums.left).toBeGreaterThan(100);
-  expect(sums.faults).toBeGreaterThan(2_000);
-  expect(sums.resumed).toBeGreaterThan(200);
-  expect(sums.early).toBeGreaterThan(20);
+  expect(sums.whole).toBeGreaterThan(500);
+  expect(sums.left).toBeGreaterThan(50);
+  expect(sums.faults).toBeGreaterThan(1_000);
+  expect(sums.resumed).toBeGreaterThan(100);
+  expect(sums.early).toBeGreaterThan(10);
 });
 
 test("makes the same world from the same seed", async () => {

@@ -2,10 +2,10 @@
 import { expect, test } from "vitest";
 import { type FleetOutcome, simulateFleet } from "./world.ts";
 
-const WORLDS = 120;
+const WORLDS = 60;
 
-test("serves each call once, by the box that is right for it, in each of 120 worlds of several boxes", {
-  timeout: 120_000,
+test("serves each call once, by the box that is right for it, in each of 60 worlds of several boxes", {
+  timeout: 300_000,
 }, async () => {
   const sums = { calls: 0, faults: 0, moved: 0, waited: 0, checked: 0, lanes: 0 };
   const results: FleetOutcome["results"] = {};
@@ -18,15 +18,15 @@ test("serves each call once, by the box that is right for it, in each of 120 wor
       results[result] = (results[result] ?? 0) + count;
   }
   // The worlds are realistic: much succeeds in them, and each invariant has something to judge.
-  expect(results.whole).toBeGreaterThan(3_000);
-  expect(results.missing).toBeGreaterThan(20);
-  expect(results.left).toBeGreaterThan(100);
-  expect(results.refused).toBeGreaterThan(20);
-  expect(sums.faults).toBeGreaterThan(500);
-  expect(sums.moved).toBeGreaterThan(200);
-  expect(sums.waited).toBeGreaterThan(1_000);
-  expect(sums.checked).toBeGreaterThan(30);
-  expect(sums.lanes).toBeGreaterThan(30);
+  expect(results.whole).toBeGreaterThan(1_500);
+  expect(results.missing).toBeGreaterThan(10);
+  expect(results.left).toBeGreaterThan(50);
+  expect(results.refused).toBeGreaterThan(10);
+  expect(sums.faults).toBeGreaterThan(250);
+  expect(sums.moved).toBeGreaterThan(100);
+  expect(sums.waited).toBeGreaterThan(500);
+  expect(sums.checked).toBeGreaterThan(15);
+  expect(sums.lanes).toBeGreaterThan(15);
 });
 
 test("makes the same world of several boxes from the same seed", async () => {
