@@ -178,6 +178,7 @@ export const OLLAMA_API_ROUTES = {
     query: BoxQuery,
     body: PullRequest,
     answer: null,
+    lastEvent: PullDone,
     media: { "text/event-stream": "progress of every box, then one event with done" },
   },
   deleteModel: {

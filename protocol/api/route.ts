@@ -40,6 +40,11 @@ export type ApiRoute = Method & {
   body?: z.ZodType;
   /** The JSON answer; null if the answer is not JSON. */
   answer: z.ZodType | null;
+  /**
+   * The last event of an answer that is a stream of events about one task. Such a route is a tool for models,
+   * whose result is that event.
+   */
+  lastEvent?: z.ZodType;
   /** Other media types of the answer, with their descriptions. */
   media?: Record<string, string>;
 };

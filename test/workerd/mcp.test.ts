@@ -1,7 +1,8 @@
 /** `/mcp`, used by the official client. */
 import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 import { expect, test } from "vitest";
-import { FakeBox } from "./fake-box.ts";
+import { benchResultOf } from "../support/bench-results.ts";
+import { FakeBox, SUCCESS } from "./fake-box.ts";
 import { ADMIN, bearer, CALLER, call, keys, READ, STATS, UNKNOWN } from "./keyed-edge.ts";
 
 const PATH = "/mcp";
@@ -38,6 +39,51 @@ test("an operator reads the fleet, changes a setting, and the audit log has the 
   expect(audit.entries[0]).toMatchObject({ key_id: "admin", outcome: "done" });
   await client.close();
 });
+
+test("an operator pulls a model, and the result is what each box reported", async () => {
+  await using box = await FakeBox.connect("mcp-pull", []);
+  const client = await connected(ADMIN);
+  const progress: string[] = [];
+  const pulled = client.callTool(
+    { name: "pullModel", arguments: { name: "qwen3:8b", box: box.name } },
+    { onprogress: ({ message }) => progress.push(message ?? "") },
+  );
+  await box.answer(SUCCESS, ["qwen3:8b"]);
+  const { content, isError } = await pulled;
+  const [first] = content as { type: "text"; text: string }[];
+  expect([isError, JSON.parse(first?.text ?? "null")]).toMatchObject([
+    false,
+    { done: true, status: "success", boxes: [{ box: box.name, status: "success", error: null }] },
+  ]);
+  expect(progress.join()).toContain("pulling manifest");
+  const full = answerOf(client, "pullModel", { name: "llama3.2", box: box.name });
+  await box.answer({ status: 500, body: '{"error":"no space left on device"}' });
+  expect(await full).toMatchObject({
+    isError: true,
+    json: { error: { message: expect.stringContaining("no space left on device") } },
+  });
+  const { json: audit } = await answerOf(client, "audit", { action: "model_pulled" });
+  expect(audit.entries[0]).toMatchObject({ key_id: "admin" });
+  await client.close();
+});
+
+test.each([
+  ["its result", (result: object) => [{ state: "done", result }], false, { state: "done" }],
+  ["an error of the box", () => [{ error: "out of memory" }], true, { state: "failed" }],
+] as const)(
+  "a bench that ends with %s is a tool with that result",
+  async (_, lines, isError, json) => {
+    await using box = await FakeBox.connect(`mcp-bench-${isError}`, ["qwen3:8b"], {
+      runs_bench: true,
+    });
+    const client = await connected(ADMIN);
+    const answered = answerOf(client, "benchBox", { name: box.name, model: "qwen3:8b" });
+    const body = lines(benchResultOf()).map((line) => `${JSON.stringify(line)}\n`);
+    await box.answer({ status: 200, body: body.join("") });
+    expect(await answered).toMatchObject({ isError, json });
+    await client.close();
+  },
+);
 
 test("a key gets the tools of its scopes, and no other works", async () => {
   const reader = await connected(STATS);

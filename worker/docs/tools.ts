@@ -1,6 +1,7 @@
 /**
  * The API as tools of the Model Context Protocol, from the table of routes: a tool is a route with a
- * JSON answer, and its arguments are the parameters of the path, of the query and of the body. Pure.
+ * JSON answer, or with events of which the last one is the result. Its arguments are the parameters of
+ * the path, of the query and of the body. Pure.
  *
  * @see https://modelcontextprotocol.io/specification/2025-11-25/server/tools
  */
@@ -24,7 +25,7 @@ type Part = "params" | "query" | "body";
 /** Returns whether a program may call a route for a model: it gets JSON, and no secret passes. */
 const isTool = (route: ApiRoute): boolean =>
   route.scope !== null &&
-  route.answer !== null &&
+  (route.answer !== null || route.lastEvent !== undefined) &&
   !(route.method !== "GET" && (route.secrets !== undefined || route.showsSecret === true));
 
 /** Returns the tools of a caller with these scopes. Changes are for those who may administer. */

@@ -13,9 +13,17 @@ test("a reader gets tools that read, and only an administrator those that change
   expect(namesFor("infer")).toEqual(["ownCosts", "ownKey"]);
   expect(namesFor("stats")).toEqual(expect.arrayContaining(["health", "logs", "costs"]));
   expect(namesFor("stats", "models")).toEqual(namesFor("stats"));
+  expect(namesFor("infer", "stats", "text", "models")).not.toContain("pullModel");
   expect(namesFor("stats")).not.toContain("unloadModel");
   expect(namesFor(...ALL)).toEqual(
-    expect.arrayContaining(["unloadModel", "revokeKey", "patchConfig", "audit"]),
+    expect.arrayContaining([
+      "unloadModel",
+      "revokeKey",
+      "patchConfig",
+      "audit",
+      "pullModel",
+      "benchBox",
+    ]),
   );
 });
 
