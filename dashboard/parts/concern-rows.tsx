@@ -22,16 +22,3 @@ export const ConcernRows = ({ concerns }: { concerns: readonly Concern[] }) => (
     )}
   </ul>
 );
-
-/** The concerns of a box or a model. Without any it still has a line, so that the rest stays in its place. */
-export const WrongNow = ({ concerns }: { concerns: readonly Concern[] }) => (
-  <section aria-label="Wrong now">
-    {concerns.length > 0 ? (
-      <ConcernRows concerns={concerns} />
-    ) : (
-      <ul class="event-list">
-        <li class="quiet">Nothing is wrong here.</li>
-      </ul>
-    )}
-  </section>
-);

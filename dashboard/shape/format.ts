@@ -50,7 +50,8 @@ export const ofHundred = (value: number | null): string =>
 /** Formats a duration with at most two units. */
 export function duration(ms: number | null): string {
   if (ms === null) return UNKNOWN;
-  if (ms < 1_000) return `${ms < 10 ? short(ms) : fixed(ms, 0)}${NARROW}ms`;
+  // Rounded first: 999.6 ms is a second.
+  if (ms < 999.5) return `${ms < 10 ? short(ms) : fixed(ms, 0)}${NARROW}ms`;
   if (ms < 59_950) return `${short(ms / 1_000)}${NARROW}s`;
   const seconds = Math.round(ms / 1_000);
   const units: [string, number][] = [

@@ -1,5 +1,6 @@
 /** The Alerts & events page: what is wrong, what happened, and the targets of messages. */
 import { expect, test } from "vitest";
+import { ThresholdsState } from "../../protocol/api/thresholds.ts";
 import { edgeUrl, useBrowser, Viewer } from "./viewer.ts";
 
 useBrowser();
@@ -54,4 +55,31 @@ test.concurrent("adds a target of messages, shows its secret once, tests it and 
     targets: unknown[];
   };
   expect(targets).toEqual([]);
+});
+
+test.concurrent("sets a threshold for a model, explains a faulty one, and removes it", async () => {
+  await using viewer = await Viewer.open("#/alerts", { refreshSeconds: 0 });
+  const { page } = viewer;
+  await page.getByRole("button", { name: "Add a threshold" }).click();
+  const dialog = page.getByRole("dialog", { name: "Add a threshold" });
+  await dialog
+    .getByRole("combobox", { name: "Value", exact: true })
+    .selectOption("Failed requests of a model");
+  await dialog.getByRole("combobox", { name: "Model", exact: true }).fill("llama3.2");
+  await dialog.getByLabel("Warning above, in %").fill("120");
+  await dialog.getByRole("button", { name: "Add", exact: true }).click();
+  await dialog.getByRole("alert").getByText("at most 100").waitFor();
+  expect(await viewer.accessibilityViolations()).toEqual([]);
+  await dialog.getByLabel("Warning above, in %").fill("7");
+  await dialog.getByRole("button", { name: "Add", exact: true }).click();
+  const row = page.getByRole("row", { name: /^Failed requests of a model llama3.2/ });
+  await row.getByText("7\u202f%", { exact: true }).waitFor();
+  const rules = async () =>
+    ThresholdsState.parse(await (await fetch(`${edgeUrl()}/api/thresholds`)).json()).rules;
+  expect(await rules()).toMatchObject([{ code: "model_errors_high", warning: 0.07 }]);
+  await row.getByRole("button", { name: /^Remove/ }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Remove", exact: true }).click();
+  await row.waitFor({ state: "detached" });
+  expect(await rules()).toEqual([]);
+  expect(viewer.errors).toEqual([]);
 });

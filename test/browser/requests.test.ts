@@ -144,7 +144,7 @@ test.concurrent("sorts by a column, turns round, and returns to the newest first
   const latencies = () =>
     page.evaluate<number[]>(
       `[...document.querySelectorAll("tr.row .c-latency")].map(({ innerText }) =>
-        Number.parseFloat(innerText.replace(",", "")) * (/\\dms|\\sms/.test(innerText) ? 1 : 1000))`,
+        Number.parseFloat(innerText) * (/\\dms|\\sms/.test(innerText) ? 1 : 1000))`,
     );
   /** The pairs that are not in this order. */
   const outOfOrder = async (sign: 1 | -1) =>

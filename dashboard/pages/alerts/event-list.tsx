@@ -2,6 +2,7 @@
 import { useSignal } from "@preact/signals";
 import type { Events } from "../../../protocol/api/events.ts";
 import { read } from "../../data/api.ts";
+import { useHeld } from "../../data/held.ts";
 import { place, replaceQuery } from "../../data/place.ts";
 import { useQuery } from "../../data/query.ts";
 import { Choice, FailureNote, Section, Skeleton } from "../../parts/basics.tsx";
@@ -33,19 +34,30 @@ export function EventList() {
       next: page.next_cursor,
     };
   };
-  const first = data?.events ?? [];
+  // New events wait, so that nothing moves under the reader. The shown ones stay up to date.
+  const ids = ({ events }: Events) => events.map(({ id }) => id);
+  const held = useHeld(name, { data, isLoading }, data?.events.length !== 0, ids);
+  const latest = new Map(data?.events.map((event) => [event.id, event]));
+  const first = (held.shown?.events ?? []).map((event) => latest.get(event.id) ?? event);
   const oldest = first.at(-1)?.id ?? Number.POSITIVE_INFINITY;
   const events = [...first, ...(more?.events ?? []).filter(({ id }) => id < oldest)];
   return (
     <Section
       title="Events"
       aside={
-        <Choice
-          label="Kinds of events"
-          options={EVENT_GROUPS.map(({ name: value, title }) => ({ value, name: title }))}
-          chosen={group}
-          choose={(kinds) => change({ kinds: kinds === "all" ? "" : kinds })}
-        />
+        <>
+          {held.waiting > 0 && (
+            <button type="button" class="small waiting" onClick={held.showWaiting}>
+              {held.waiting === LIMIT ? `${LIMIT} or more` : held.waiting} new
+            </button>
+          )}
+          <Choice
+            label="Kinds of events"
+            options={EVENT_GROUPS.map(({ name: value, title }) => ({ value, name: title }))}
+            chosen={group}
+            choose={(kinds) => change({ kinds: kinds === "all" ? "" : kinds })}
+          />
+        </>
       }
     >
       {error !== null && (

@@ -6,7 +6,7 @@ import { linkTo, scope } from "../../data/scope.ts";
 import { hasScope } from "../../data/self.ts";
 import { Empty, Section, Skeleton } from "../../parts/basics.tsx";
 import { BoxCell } from "../../parts/box-cell.tsx";
-import { WrongNow } from "../../parts/concern-rows.tsx";
+import { ConcernLine } from "../../parts/concern-line.tsx";
 import { whenSeen } from "../../parts/when-seen.tsx";
 import { hasRow } from "../../shape/attention.ts";
 import { ActivityPanels } from "../overview/activity-panels.tsx";
@@ -57,7 +57,9 @@ function Known({ box }: { box: LiveBox }) {
   return (
     <>
       <BoxHead box={box} />
-      <WrongNow concerns={concerns} />
+      <ConcernLine label="Wrong now" concerns={concerns}>
+        Nothing is wrong here.
+      </ConcernLine>
       <ActivityPanels now={now} before={before} />
       {state !== "down" && (
         <InFlightList

@@ -19,7 +19,7 @@ const ADMISSIONS: Record<NonNullable<LiveBox["admission"]>, string> = {
 
 export const BoxTable = ({ boxes, ...acts }: Props) => (
   <TableScroll label="Table of boxes">
-    <table class="keys">
+    <table class="keys boxes">
       <thead>
         <tr>
           <th scope="col">Name</th>
@@ -43,6 +43,7 @@ export const BoxTable = ({ boxes, ...acts }: Props) => (
 function Row({ box, revoke, forget, update }: { box: LiveBox } & Omit<Props, "boxes">) {
   const isDown = box.state === "down";
   const agentText = updateText(box);
+  const loaded = isDown ? UNKNOWN : box.loaded.map(({ name }) => name).join(", ") || "None";
   return (
     <tr>
       <th scope="row">
@@ -60,7 +61,9 @@ function Row({ box, revoke, forget, update }: { box: LiveBox } & Omit<Props, "bo
         {gpuText(box)}
       </td>
       <td class="wrap" data-name="Models in memory">
-        {isDown ? UNKNOWN : box.loaded.map(({ name }) => name).join(", ") || "None"}
+        <span class="box-loaded" title={loaded}>
+          {loaded}
+        </span>
       </td>
       <td data-name="Admitted by">
         {box.admission === null ? <Pill tone="warn">not admitted</Pill> : ADMISSIONS[box.admission]}

@@ -7,7 +7,7 @@ import { useQuery } from "../../data/query.ts";
 import { linkTo, scope } from "../../data/scope.ts";
 import { hasScope } from "../../data/self.ts";
 import { Empty, Pill, Section, Skeleton } from "../../parts/basics.tsx";
-import { WrongNow } from "../../parts/concern-rows.tsx";
+import { ConcernLine } from "../../parts/concern-line.tsx";
 import { ColouredName, ModelLink } from "../../parts/place-links.tsx";
 import { bytes } from "../../shape/format.ts";
 import { keepAliveAdvice } from "../../shape/keep-alive.ts";
@@ -91,7 +91,9 @@ function Known({ model, builds, usage, changed }: Props) {
           )}
         </div>
       </header>
-      <WrongNow concerns={concerns} />
+      <ConcernLine label="Wrong now" concerns={concerns}>
+        Nothing is wrong here.
+      </ConcernLine>
       <ActivityPanels now={now} before={before} />
       {isThere && (
         <Section title="Where it is">

@@ -6,6 +6,7 @@ import { useEffect, useRef } from "preact/hooks";
 import type { Logs } from "../../../protocol/api/logs.ts";
 import { isSorted } from "../../../protocol/log-order.ts";
 import { minuteMs } from "../../data/clock.ts";
+import { useHeld } from "../../data/held.ts";
 import { live } from "../../data/live.ts";
 import { place, replaceQuery } from "../../data/place.ts";
 import { preferences } from "../../data/preferences.ts";
@@ -30,7 +31,6 @@ import { TimeBars } from "./bars.tsx";
 import { ColumnsMenu } from "./columns-menu.tsx";
 import { Export } from "./export.tsx";
 import { Facets } from "./facets.tsx";
-import { useHeld } from "./held.ts";
 import { InFlightList } from "./in-flight.tsx";
 import { LogTable } from "./log-table.tsx";
 import { Pager } from "./pager.tsx";
@@ -70,7 +70,7 @@ export function Requests() {
   const name = JSON.stringify([filters, cursors.at(-1)]);
   // New rows wait, so that nothing moves under the reader. An empty list has nothing to move.
   const isEmpty = useRef(true);
-  const list = useHeld(name, reading, !isEmpty.current);
+  const list = useHeld(name, reading, !isEmpty.current, ({ logs }) => logs.map(({ id }) => id));
   const data = list.shown;
   isEmpty.current = data === null || data.logs.length === 0;
 

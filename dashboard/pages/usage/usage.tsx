@@ -2,8 +2,10 @@
  * Usage & energy: tokens, energy, money and CO2 over time, by model, box or key, with the part that was
  * unused, beside a price to compare with. Somebody who may not see the requests of others sees their own.
  */
+import type { CostRow } from "../../../protocol/api/costs.ts";
 import { COST_PERIODS } from "../../../protocol/cost-periods.ts";
 import { minuteMs } from "../../data/clock.ts";
+import { useFirstOrder } from "../../data/held.ts";
 import { place, replaceQuery } from "../../data/place.ts";
 import { preferences } from "../../data/preferences.ts";
 import { useQuery } from "../../data/query.ts";
@@ -27,6 +29,8 @@ const QUICK = ["Today", "This week", "This month", "Last month"] as const;
 const GROUP_NAMES = { model: "Model", box: "Box", key: "Key" } as const;
 const LENGTH_NAMES = { day: "Days", week: "Weeks", month: "Months" } as const;
 
+const groupOf = ({ group }: CostRow) => group ?? "";
+
 export function UsagePage() {
   const isOwn = !hasScope("stats");
   const { query } = place.value;
@@ -38,7 +42,11 @@ export function UsagePage() {
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
   const path = isOwn ? "/api/costs/self" : "/api/costs";
   const wanted = { ...usageQuery(scope.value, period, zone), by, over: length };
-  const { data, error, refetch, isLoading } = useQuery(path, { query: wanted }, EVERY_MS);
+  const { data: ranked, error, refetch, isLoading } = useQuery(path, { query: wanted }, EVERY_MS);
+  // Ranked once for each question: rows that overtake each other would move under the reader.
+  const question = JSON.stringify([path, by, scope.value]);
+  const rows = useFirstOrder(isLoading ? null : question, ranked?.rows ?? [], groupOf);
+  const data = ranked && { ...ranked, rows };
   const { compare } = scope.value;
   const earlier = useQuery(
     path,
@@ -89,7 +97,7 @@ export function UsagePage() {
             <Empty title="No energy or requests in this period" />
           ) : (
             <>
-              <p class="usage-most">{mostText(data)}</p>
+              <p class="usage-most">{ranked && mostText(ranked)}</p>
               <UsageChart costs={data} by={by} length={length}>
                 <Choice
                   label="Bars"

@@ -15,6 +15,8 @@ const CASES: [value: string, text: string, expected: string][] = [
   ["a rate of 0", format.percent(0), "0 %"],
   ["a sub-millisecond duration", format.duration(0.42), "0.42 ms"],
   ["a duration in milliseconds", format.duration(345.6), "346 ms"],
+  ["a duration that rounds to less than a second", format.duration(999.4), "999 ms"],
+  ["a duration that rounds to a second", format.duration(999.6), "1 s"],
   ["a duration in seconds", format.duration(1_250), "1.25 s"],
   ["a duration just under a minute", format.duration(59_949), "59.9 s"],
   ["a duration that rounds to a minute", format.duration(59_960), "1 min"],

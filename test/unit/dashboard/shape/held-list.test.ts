@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { heldList, waitingIn } from "../../../../dashboard/shape/held-list.ts";
+import { heldList, inFirstOrder, waitingIn } from "../../../../dashboard/shape/held-list.ts";
 import type { LogEntry, Logs } from "../../../../protocol/api/logs.ts";
 
 const logsOf = (...ids: string[]): Logs => ({
@@ -20,7 +20,7 @@ test("holds the list while a request is open, and counts the rows that wait", ()
   const before = heldList(null, { ...latest, data: OLD });
   expect(before?.shown).toBe(OLD);
   expect(heldList(before, latest)?.shown).toBe(OLD);
-  expect(waitingIn(OLD, NEW)).toBe(2);
+  expect(waitingIn(["b", "a"], ["d", "c", "b"])).toBe(2);
   expect(heldList(before, { ...latest, isHolding: false })?.shown).toBe(NEW);
   expect(heldList(null, { ...latest, data: null })).toBeNull();
 });
@@ -30,4 +30,11 @@ test("shows another list once its own rows have arrived", () => {
   const other = { ...latest, name: "errors" };
   expect(heldList(before, { ...other, data: OLD, isLoading: true })).toBe(before);
   expect(heldList(before, other)).toEqual({ name: "errors", shown: NEW });
+});
+
+test("keeps the order of a ranking while its figures overtake each other, and adds new rows at its end", () => {
+  const idOf = (row: string) => row;
+  expect(inFirstOrder([], ["b", "a"], idOf)).toEqual(["b", "a"]);
+  expect(inFirstOrder(["b", "a"], ["c", "a", "b"], idOf)).toEqual(["b", "a", "c"]);
+  expect(inFirstOrder(["b", "gone", "a"], ["a", "b"], idOf)).toEqual(["b", "a"]);
 });

@@ -1,0 +1,136 @@
+/** The thresholds of concerns: the built-in ones, and rules of the owner for all, a box or a model. */
+import type { ComponentChildren } from "preact";
+import { useState } from "preact/hooks";
+import type { ThresholdRule } from "../../../protocol/thresholds.ts";
+import { callJson } from "../../data/api.ts";
+import { useQuery } from "../../data/query.ts";
+import { FailureNote, Section, TableScroll } from "../../parts/basics.tsx";
+import { Confirm } from "../../parts/dialog.tsx";
+import { NumberHeads } from "../../parts/number-heads.tsx";
+import { ActionsHead, RowAction } from "../../parts/row-actions.tsx";
+import {
+  builtInLeft,
+  draftOf,
+  limitText,
+  placeText,
+  THRESHOLD_NAMES,
+  type ThresholdDraft,
+  withoutRule,
+} from "../../shape/threshold-form.ts";
+import { ThresholdDialog } from "./threshold-dialog.tsx";
+
+type Opened =
+  | { kind: "form"; draft: ThresholdDraft; from: ThresholdRule | null }
+  | { kind: "remove"; rule: ThresholdRule };
+
+const NEW: ThresholdDraft = {
+  ...{ code: "model_latency_high", box: "", model: "", warning: "", critical: "" },
+};
+
+export function ThresholdSection() {
+  const { data, error, refetch } = useQuery("/api/thresholds", {}, null);
+  const [opened, setOpened] = useState<Opened | null>(null);
+  const rules = data?.rules ?? [];
+  const put = async (changed: ThresholdRule[]) => {
+    await callJson("PUT", "/api/thresholds", { body: { rules: changed } });
+    refetch();
+  };
+  const close = () => setOpened(null);
+  const edit = (draft: ThresholdDraft, from: ThresholdRule | null) =>
+    setOpened({ kind: "form", draft, from });
+  return (
+    <Section
+      title="Thresholds"
+      aside={
+        <button
+          type="button"
+          disabled={data === null}
+          onClick={() => setOpened({ kind: "form", draft: NEW, from: null })}
+        >
+          Add a threshold
+        </button>
+      }
+    >
+      {error !== null && (
+        <FailureNote title="Could not load the thresholds." detail={error} retry={refetch} />
+      )}
+      {data !== null && (
+        <TableScroll label="Thresholds of concerns">
+          <table>
+            <thead>
+              <tr>
+                <th scope="col">Value</th>
+                <th scope="col">For</th>
+                <NumberHeads names={["Warning above", "Critical above"]} />
+                <ActionsHead />
+              </tr>
+            </thead>
+            <tbody>
+              {rules.map((rule) => {
+                const subject = `${THRESHOLD_NAMES[rule.code].name}, ${placeText(rule)}`;
+                return (
+                  <Row key={subject} rule={rule} place={placeText(rule)}>
+                    <RowAction
+                      name="Change"
+                      subject={subject}
+                      act={() => edit(draftOf(rule), rule)}
+                    />
+                    <RowAction
+                      name="Remove"
+                      subject={subject}
+                      isDangerous
+                      act={() => setOpened({ kind: "remove", rule })}
+                    />
+                  </Row>
+                );
+              })}
+              {builtInLeft(data).map((each) => (
+                <Row key={each.code} rule={each} place="All, built in">
+                  <RowAction
+                    name="Change"
+                    subject={`${THRESHOLD_NAMES[each.code].name}, all`}
+                    act={() => edit(draftOf(each), null)}
+                  />
+                </Row>
+              ))}
+            </tbody>
+          </table>
+        </TableScroll>
+      )}
+      {opened?.kind === "form" && (
+        <ThresholdDialog {...opened} rules={rules} put={put} onClose={close} />
+      )}
+      {opened?.kind === "remove" && (
+        <Confirm
+          title="Remove the threshold"
+          text={`${THRESHOLD_NAMES[opened.rule.code].name}, ${placeText(opened.rule)}: the next wider threshold holds again.`}
+          action="Remove"
+          isDangerous
+          onConfirm={() => put(withoutRule(rules, opened.rule))}
+          onClose={close}
+        />
+      )}
+    </Section>
+  );
+}
+
+type RowProps = {
+  rule: Pick<ThresholdRule, "code" | "warning" | "critical">;
+  place: string;
+  children: ComponentChildren;
+};
+
+function Row({ rule: { code, warning, critical }, place, children }: RowProps) {
+  const isOff = warning === null && critical === null;
+  return (
+    <tr>
+      <th scope="row">{THRESHOLD_NAMES[code].name}</th>
+      <td>{place}</td>
+      <td class="number">{isOff ? "off" : limitText(warning, code)}</td>
+      <td class="number">{isOff ? "off" : limitText(critical, code)}</td>
+      <td>
+        <span class="row-actions">{children}</span>
+      </td>
+    </tr>
+  );
+}
