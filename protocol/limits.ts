@@ -143,12 +143,15 @@ export const ATTEMPTS_MAX = 3;
  */
 export const FLEET_ANSWER_MS = 1_000;
 
+/** A move is noted within this, once the next box has the request. */
+const NOTED_MS = 1_500;
+
 /**
  * An agent keeps the record of a failed request for this long if the request may have moved to
  * another box: by then the edge has noted the move, and the record does not count. The edge notes it
  * once that box has the request: it may ask for its boxes again, and wait for the agent of one.
  */
-export const WITHHELD_MS = FLEET_ANSWER_MS + RECONNECT_MS + 1_500;
+export const WITHHELD_MS = FLEET_ANSWER_MS + RECONNECT_MS + NOTED_MS;
 
 /**
  * An agent that has lost its tunnel ends the requests that another box can serve and whose answer the
@@ -164,6 +167,15 @@ export const MOVE_LOST_MS = YIELD_MS + 2_000;
 
 /** As {@link WITHHELD_MS}, for a request that an agent has ended because it lost its tunnel. */
 export const WITHHELD_LOST_MS = MOVE_LOST_MS + WITHHELD_MS;
+
+/** A record that an agent no longer keeps back is in the ledger within this, while its tunnel is up. */
+const DELIVERED_MS = 1_500;
+
+/**
+ * Head start of an agent for the record of a request that the edge may have to record too. Records leave an
+ * agent in their order, so this one may wait behind the one that is kept back the longest.
+ */
+export const AGENT_FIRST_MS = WITHHELD_LOST_MS + DELIVERED_MS;
 
 /** Stored prompt text, in UTF-16 code units. Longer text is cut and marked. */
 export const PROMPT_CHARS_MAX = 10_000;

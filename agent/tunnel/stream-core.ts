@@ -102,6 +102,11 @@ export class AgentStreamCore {
     return this.#answer.hasFailed;
   }
 
+  /** The edge passes Ollama's answer on as it comes. */
+  get isAnswerPassedOn(): boolean {
+    return this.#answer.begunStatus !== null;
+  }
+
   /** Status that the caller has received; null while its answer has not begun. */
   get begunStatus(): number | null {
     return this.earlyStatus ?? this.#answer.begunStatus;

@@ -219,6 +219,11 @@ export class AgentStream implements Source {
     else this.#request.onDrain(taken);
   }
 
+  /** The caller certainly has a part of Ollama's answer, so the request cannot move any more. */
+  get #isAnswerOut(): boolean {
+    return this.#core.isAnswerPassedOn && this.#hasArrived?.() === true;
+  }
+
   #over(outcome: StreamOutcome): void {
     const { outgoing, onOver, withhold } = this.#shell;
     const { resumed, begunStatus } = this.#core;
@@ -226,7 +231,8 @@ export class AgentStream implements Source {
     const isLost = this.detachedMs !== null;
     // The edge ended it, e.g. because its key was revoked, or the body was refused: it moves nowhere.
     const isEnded = outcome.kind === "failed" && outcome.failedAt === "gateway";
-    const mayMove = !isEnded && (outcome.kind === "failed" || isLost || this.#core.hasFailed);
+    const hasFailed = outcome.kind === "failed" || isLost || this.#core.hasFailed;
+    const mayMove = hasFailed && !isEnded && !this.#isAnswerOut;
     if (this.#isWithheld && mayMove) withhold(this.id, isLost ? WITHHELD_LOST_MS : WITHHELD_MS);
     if (outcome.kind === "complete" && this.#refusal !== null)
       this.#request.fail("gateway", this.#refusal.message, this.#refusal.status);

@@ -1,7 +1,7 @@
 /** How a stream ended, and which side keeps its record. Pure. */
 import { CLOSED_REQUEST } from "../../../protocol/failures.ts";
 import { FrameError } from "../../../protocol/frames.ts";
-import { WITHHELD_MS } from "../../../protocol/limits.ts";
+import { AGENT_FIRST_MS } from "../../../protocol/limits.ts";
 import type { Abort } from "../../../protocol/messages.ts";
 import { type FailureReason, wireErrorOf } from "../../errors.ts";
 
@@ -16,14 +16,6 @@ export type Ended =
   | { by: "agent" }
   | { by: "edge"; status: "error"; httpStatus: number; failure: FailureReason; afterMs: number }
   | { by: "edge"; status: "cancelled"; httpStatus: number; afterMs: number };
-
-/**
- * An agent's record is in the ledger by then, unless its tunnel is lost. It may wait behind that of an earlier
- * failure, which an agent keeps back because the call may have moved.
- */
-const AGENT_FIRST_MS = WITHHELD_MS + 1_500;
-/** The same for a failure, whose own record is kept back too. */
-const WITHHELD_FIRST_MS = WITHHELD_MS + 5_000;
 
 /** The agent ends these streams itself and records them. */
 const RECORDED_BY_AGENT: ReadonlySet<FailureReason["reason"]> = new Set([
@@ -50,7 +42,7 @@ export function endedBy(
   if (RECORDED_BY_AGENT.has(failure.reason) && !isForgotten) return { by: "agent" };
   const httpStatus = begunStatus ?? wireErrorOf(failure).status;
   const isKnownToAgent = MEASURED_BY_AGENT.has(failure.reason) && !isForgotten;
-  const afterMs = isKnownToAgent ? WITHHELD_FIRST_MS : 0;
+  const afterMs = isKnownToAgent ? AGENT_FIRST_MS : 0;
   return { by: "edge", status: "error", httpStatus, failure, afterMs };
 }
 

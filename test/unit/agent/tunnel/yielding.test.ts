@@ -63,7 +63,8 @@ function scene(may: Pick<Open, "may_move" | "may_ask"> = { may_move: true }) {
     records,
     withheld,
     ollama,
-    begin: () => ollama.received[0]?.onHead(200, []),
+    begin: (headers: [string, string][] = []) => ollama.received[0]?.onHead(200, headers),
+    breakOff: () => ollama.received[0]?.onError(new Error("socket hang up"), true),
     finish: () => ollama.received[0]?.onEnd(),
     refuse: () => ollama.received[0]?.onError(new Error("connect ECONNREFUSED"), false),
     ping: () => roundTrip.pinged(nowMs),
@@ -195,6 +196,25 @@ test.each<[kept: string, may: Parameters<typeof scene>[0], withheld: number[]]>(
 ])("the record of a request that Ollama refused %s", (_kept, may, withheld) => {
   const world = scene(may);
   world.refuse();
+  expect([world.table.size, world.withheld]).toEqual([0, withheld]);
+  expect(world.records).toMatchObject([{ status: "error", failed_at: "ollama" }]);
+});
+
+test.each<[part: string, headers: [string, string][], isKnown: boolean, withheld: number[]]>([
+  ["leaves at once if the caller has a part of it", [], true, []],
+  ["waits if that part may be lost on its way", [], false, [WITHHELD_MS]],
+  [
+    "waits if the edge holds that part back",
+    [["content-type", "application/json"]],
+    true,
+    [WITHHELD_MS],
+  ],
+])("the record of an answer that broke off %s", (_part, headers, isKnown, withheld) => {
+  const world = scene();
+  world.begin(headers);
+  world.ping();
+  if (isKnown) world.pong();
+  world.breakOff();
   expect([world.table.size, world.withheld]).toEqual([0, withheld]);
   expect(world.records).toMatchObject([{ status: "error", failed_at: "ollama" }]);
 });

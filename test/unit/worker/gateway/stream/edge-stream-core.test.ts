@@ -10,11 +10,11 @@ import {
   typeName,
 } from "../../../../../protocol/frames.ts";
 import {
+  AGENT_FIRST_MS,
   GRACE_MS,
   HEARTBEAT_MS,
   NOTICE_MS,
   SILENCE_MS,
-  WITHHELD_MS,
 } from "../../../../../protocol/limits.ts";
 import { BROKEN_BODY } from "../../../../../worker/errors.ts";
 import type { EdgeStreamActions } from "../../../../../worker/gateway/stream/actions.ts";
@@ -134,7 +134,7 @@ test("fails and records a call whose agent was restarted while it took a large b
 test("leaves the first record to a restarted agent that finds the request in its spool", () => {
   const acts = begun().received(aborted("lost", "restarted"), 0);
   expect(acts.answer).toEqual({ kind: "failed", failure: { reason: "agent_restarted", box: "b" } });
-  expect(acts.ended).toMatchObject({ by: "edge", status: "error", afterMs: WITHHELD_MS + 5_000 });
+  expect(acts.ended).toMatchObject({ by: "edge", status: "error", afterMs: AGENT_FIRST_MS });
 });
 
 test("records a cancelled call after the agent, since the ABORT may be lost on its way", () => {
@@ -142,7 +142,7 @@ test("records a cancelled call after the agent, since the ABORT may be lost on i
     by: "edge",
     status: "cancelled",
     httpStatus: 499,
-    afterMs: 7_000,
+    afterMs: AGENT_FIRST_MS,
   });
 });
 
