@@ -46,6 +46,35 @@ export function reportedLoad(
 }
 
 /**
+ * The boxes that could not reach their Ollama, with the time at which an isolate learned of it, unix ms. A fleet that
+ * is read meanwhile may be older than the failure.
+ */
+export type UnreachableBoxes = Map<string, number>;
+
+/** Notes the failure of a box. It holds until readings of that box arrive that are newer. */
+export function noteUnreachable(
+  unreachable: UnreachableBoxes,
+  name: string,
+  reason: MoveReason,
+  nowMs: number,
+): void {
+  if (reason === "ollama_unreachable" || reason === "no_answer") unreachable.set(name, nowMs);
+}
+
+/** Returns boxes that have just been read, corrected by the failures since. Forgets those that are outdated. */
+export function withUnreachable(
+  boxes: readonly FleetBox[],
+  unreachable: UnreachableBoxes,
+): FleetBox[] {
+  for (const name of unreachable.keys()) {
+    const box = boxes.find((each) => each.name === name);
+    const isKept = box !== undefined && (box.readings_at_ms ?? 0) <= (unreachable.get(name) ?? 0);
+    if (!isKept) unreachable.delete(name);
+  }
+  return boxes.map((box) => (unreachable.has(box.name) ? { ...box, is_reachable: false } : box));
+}
+
+/**
  * Corrects the boxes by the failure of one of them.
  * @param model  the model of the call that failed; null if it needs none
  */

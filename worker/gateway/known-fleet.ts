@@ -12,8 +12,17 @@ import { FLEET_ANSWER_MS } from "../../protocol/limits.ts";
 import type { Fleet, KnownKeys } from "../aggregator/fleet.ts";
 import { aggregatorOf } from "../aggregator/stub.ts";
 import type { Bindings, Env } from "../env.ts";
+import type { MoveReason } from "./failover.ts";
 import { jointWait } from "./joint-wait.ts";
-import { ASKED_AGAIN_MS, areModelsNewer, isRefreshDue } from "./known-boxes.ts";
+import {
+  ASKED_AGAIN_MS,
+  afterFailure,
+  areModelsNewer,
+  isRefreshDue,
+  noteUnreachable,
+  type UnreachableBoxes,
+  withUnreachable,
+} from "./known-boxes.ts";
 import { forgetLooks } from "./look.ts";
 
 /** Where a call is served: its bindings, and a place for work that it does not wait for. */
@@ -28,6 +37,8 @@ type Requested = { answer: Promise<Fleet>; atMs: number };
 
 let known: { fleet: Fleet; atMs: number } | null = null;
 let requested: Requested | null = null;
+/** Failures that the fleet, as the Aggregator has it, may not show yet. */
+const unreachable: UnreachableBoxes = new Map();
 
 /**
  * Returns the fleet, known or new.
@@ -106,10 +117,17 @@ export function correctFleet(correction: (fleet: Fleet) => Partial<Fleet>): void
   if (known !== null) known = { ...known, fleet: { ...known.fleet, ...correction(known.fleet) } };
 }
 
+/** Corrects the known fleet, and the next ones, by the failure of a box. @param model  that of the call, or null */
+export function correctByFailure(name: string, reason: MoveReason, model: string | null): void {
+  noteUnreachable(unreachable, name, reason, Date.now());
+  correctFleet(({ boxes }) => ({ boxes: afterFailure(boxes, name, reason, model) }));
+}
+
 /** Forgets the fleet: the next call waits for the Aggregator. */
 export function forgetBoxes(): void {
   known = null;
   requested = null;
+  unreachable.clear();
   forgetLooks();
 }
 
@@ -125,7 +143,10 @@ async function requestFleet(env: Bindings, waitUntil: Invocation["waitUntil"]): 
     if (requested === shared) requested = null;
   }
   const before = known?.fleet.keys;
-  const read = async () => withKeys(await aggregatorOf(env).fleet(before?.version ?? null), before);
+  const read = async () => {
+    const fleet = withKeys(await aggregatorOf(env).fleet(before?.version ?? null), before);
+    return { ...fleet, boxes: withUnreachable(fleet.boxes, unreachable) };
+  };
   const mine: Requested = { answer: read(), atMs: Date.now() };
   requested = mine;
   // Others wait for the answer, even if the caller of this call leaves.

@@ -1,8 +1,13 @@
 /** Corrects the known fleet by the failure of a box, so that the next call chooses another one. */
 import type { FailureReason } from "../errors.ts";
 import type { MoveReason } from "./failover.ts";
-import { afterFailure, afterRefusal } from "./known-boxes.ts";
-import { correctFleet, type Invocation, refreshAfterFailure } from "./known-fleet.ts";
+import { afterRefusal } from "./known-boxes.ts";
+import {
+  correctByFailure,
+  correctFleet,
+  type Invocation,
+  refreshAfterFailure,
+} from "./known-fleet.ts";
 
 /** @param model  the model of the call that failed; null if it needs none */
 export function learnFailure(
@@ -11,7 +16,7 @@ export function learnFailure(
   reason: MoveReason,
   model: string | null,
 ): void {
-  correctFleet(({ boxes }) => ({ boxes: afterFailure(boxes, box, reason, model) }));
+  correctByFailure(box, reason, model);
   refreshAfterFailure(shell);
 }
 

@@ -23,7 +23,9 @@ import {
   afterRefusal,
   areModelsNewer,
   isRefreshDue,
+  noteUnreachable,
   reportedLoad,
+  withUnreachable,
 } from "../../../worker/gateway/known-boxes.ts";
 import { newPulse, type Pulse } from "../../../worker/gateway/stream/pulse.ts";
 import { EPOCH_MS } from "../call-plan.ts";
@@ -46,6 +48,7 @@ export class Isolate {
   readonly #world: IsolateWorld;
   readonly #pulses = new Map<string, Pulse>();
   readonly #conversations = new Conversations();
+  readonly #unreachable = new Map<string, number>();
   #known: KnownBoxes | null = null;
   #waiting: ((boxes: KnownBoxes | null) => void)[] | null = null;
 
@@ -137,6 +140,7 @@ export class Isolate {
 
   /** Corrects the fleet by a box that failed a call. */
   learnFailure(box: string, reason: MoveReason, model: string): void {
+    noteUnreachable(this.#unreachable, box, reason, this.nowMs);
     this.#correct(afterFailure(this.boxes, box, reason, model));
     if (this.#isOld) this.refresh();
   }
@@ -174,8 +178,9 @@ export class Isolate {
     const waiting = [done];
     this.#waiting = waiting;
     const atMs = this.#world.schedule.nowMs;
-    this.#world.aggregator.fleet((boxes) => {
+    this.#world.aggregator.fleet((read) => {
       if (!this.isAlive) return;
+      const boxes = read && withUnreachable(read, this.#unreachable);
       if (this.#waiting === waiting) this.#waiting = null;
       if (boxes !== null) this.#known = { boxes, atMs };
       for (const each of waiting) each(boxes === null ? null : this.#known);
