@@ -1,6 +1,10 @@
-/** A box that loses its GPU leaves the choice while another one has the model, and returns by itself. */
+/**
+ * A box with a GPU refuses a pin of a larger model. When it loses the GPU, it leaves the choice while another box has
+ * the model, and returns by itself.
+ */
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { ApiError } from "../../protocol/api/shapes.ts";
 import { type SimulatedOllama, startSimulatedOllama } from "../../simulated/ollama.ts";
 import { fakeSmi, type Step } from "../support/fake-nvidia-smi.ts";
 import { eventually, TestStack } from "../support/stack.ts";
@@ -30,9 +34,17 @@ let ollamas: SimulatedOllama[] = [];
 
 beforeAll(async () => {
   ollamas = await Promise.all(
-    [1, 2].map((seed) => startSimulatedOllama({ models: ["m:1b"], loadMsPerGb: 0, seed })),
+    [1, 2].map((seed) =>
+      startSimulatedOllama({ models: ["m:1b", "llama3.3:70b"], loadMsPerGb: 0, seed }),
+    ),
   );
   stack = await TestStack.start();
+  await stack.startAgent({
+    name: "warm",
+    ollamaUrl: ollamas[0]?.url ?? "",
+    env: { NVIDIA_SMI: smi.command },
+  });
+  await eventually(async () => (await stack.boxes())[0]?.gpus.length === 1);
 });
 
 afterAll(async () => {
@@ -52,13 +64,18 @@ async function placeOf(): Promise<string | null> {
 
 const untilPlaced = (box: string) => eventually(async () => (await placeOf()) === box);
 
-test("calls leave a box whose GPU is lost, health reports it, and they return with the GPU", async () => {
-  await stack.startAgent({
-    name: "warm",
-    ollamaUrl: ollamas[0]?.url ?? "",
-    env: { NVIDIA_SMI: smi.command },
+test("a pin that cannot fit on the GPU of a box is refused with the numbers", async () => {
+  const refused = await fetch(`${stack.url}/api/pins`, {
+    method: "PUT",
+    body: JSON.stringify({ model: "llama3.3:70b", box: "warm" }),
   });
-  await eventually(async () => (await stack.boxes())[0]?.gpus.length === 1);
+  const { error } = ApiError.parse(await refused.json());
+  expect([refused.status, error.code]).toEqual([409, "pin_too_large"]);
+  expect(error.message).toMatch(/llama3.3:70b .*\d+\.\d GB.* 25\.8 GB/);
+  expect(await stack.json("/api/pins")).toMatchObject({ pins: [] });
+});
+
+test("calls leave a box whose GPU is lost, health reports it, and they return with the GPU", async () => {
   expect(await placeOf()).toBe("warm");
   await stack.startAgent({ name: "cold", ollamaUrl: ollamas[1]?.url ?? "" });
   // Otherwise the isolate learns of the second box when it next refreshes the fleet.

@@ -1,17 +1,18 @@
 /**
  * Two boxes that have the same model: a queue on the warm one spills to the other, which is cold, and a
- * conversation stays where it is.
+ * conversation stays where it is. A box that is busy by its own figures is avoided.
  */
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type SimulatedOllama, startSimulatedOllama } from "../../simulated/ollama.ts";
-import { eventually, TestStack } from "../support/stack.ts";
+import { eventually, freePort, TestStack } from "../support/stack.ts";
 
 const MODEL = "llama3.2";
 const CALLS = 30;
 
 let stack: TestStack;
 let ollamas: SimulatedOllama[] = [];
+let listenerPort = 0;
 
 beforeAll(async () => {
   ollamas = await Promise.all(
@@ -26,12 +27,14 @@ beforeAll(async () => {
     ),
   );
   stack = await TestStack.start();
+  listenerPort = await freePort();
 });
 
-const startAgent = (name: string, index: number) =>
+const startAgent = (name: string, index: number, args: string[] = []) =>
   stack.startAgent({
     name,
     ollamaUrl: ollamas[index]?.url ?? "",
+    args,
     env: { OLLAMA_NUM_PARALLEL: "1" },
   });
 
@@ -61,7 +64,7 @@ async function chat(
 }
 
 test("30 calls at once are served by the warm box and by the cold one that has the model", async () => {
-  await startAgent("first", 0);
+  await startAgent("first", 0, ["--listen", `127.0.0.1:${listenerPort}`]);
   // An isolate that has read the fleet before the box reported its models calls it a box like any other.
   await eventually(async () => (await chat())[1] === "only-holder");
   await startAgent("second", 1);
@@ -103,4 +106,27 @@ test("a conversation stays on its box", async () => {
       [first?.[0], "sticky"],
     ]);
   }
+});
+
+test("calls avoid a box whose load no isolate has seen, by the figures of the box", async () => {
+  const leaving = new AbortController();
+  const past = Array.from({ length: 6 }, () =>
+    fetch(`http://127.0.0.1:${listenerPort}/api/chat`, {
+      method: "POST",
+      body: JSON.stringify({
+        model: MODEL,
+        messages: [{ role: "user", content: "Hello" }],
+        options: { num_predict: 5_000 },
+      }),
+      signal: leaving.signal,
+    })
+      .then((answer) => answer.text())
+      .catch(() => null),
+  );
+  await eventually(async () => (await stack.stats()).in_flight === past.length);
+  const boxes: string[] = [];
+  for (let n = 0; n < 12; n++) boxes.push((await chat())[0]);
+  leaving.abort();
+  await Promise.all(past);
+  expect(new Set(boxes)).toEqual(new Set(["second"]));
 });
