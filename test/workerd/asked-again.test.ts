@@ -2,8 +2,7 @@
  * A call of an isolate that knows a single holder: once that has failed, the isolate reads the boxes again,
  * because another one may have come meanwhile.
  */
-import { afterEach, expect, test } from "vitest";
-import { HEARTBEAT_MS } from "../../protocol/limits.ts";
+import { expect, test } from "vitest";
 import { ASKED_AGAIN_MS } from "../../worker/gateway/known-boxes.ts";
 import { correctFleet, fleetKnownSince } from "../../worker/gateway/known-fleet.ts";
 import {
@@ -16,45 +15,24 @@ import {
   succeeds,
   whereAndWhy,
 } from "./box-endings.ts";
-import { call, eventually, logOf, textOf } from "./calls.ts";
-import { FakeBox } from "./fake-box.ts";
-
-const boxes: FakeBox[] = [];
-const beats: ReturnType<typeof setInterval>[] = [];
-
-afterEach(async () => {
-  for (const beat of beats.splice(0)) clearInterval(beat);
-  for (const box of boxes.splice(0)) await box[Symbol.asyncDispose]();
-});
-
-let runs = 0;
+import { boxesWithModel } from "./boxes-with-model.ts";
+import { eventually, logOf, textOf } from "./calls.ts";
 
 /**
  * A box that has a model, and a second one that this isolate does not know yet.
  * @param hasTwin  the second box has the model too
  */
 async function scene({ takes_may_ask = true, hasTwin = true } = {}) {
-  const run = ++runs;
-  const model = `sole-${run}:1b`;
-  const connect = async (name: string, models: string[]) => {
-    const box = await FakeBox.connect(`${name}-${run}`, models, {
-      returns_seals: true,
-      takes_may_ask,
-    });
-    boxes.push(box);
-    beats.push(setInterval(() => box.agent.socket.send("ping"), HEARTBEAT_MS));
-    return box;
-  };
-  const sole = await connect("sole", [model]);
-  const twin = await connect("twin", hasTwin ? [model] : ["other:1b"]);
-  const ask = (headers: Record<string, string> = {}) =>
-    call("/ollama/api/chat", {
-      method: "POST",
-      body: JSON.stringify({ model, messages: [] }),
-      headers,
-    });
+  const {
+    model,
+    first: sole,
+    second: twin,
+    ask,
+  } = await boxesWithModel(["sole", "twin"], { takes_may_ask });
+  for (const box of [sole, twin]) box.staysAlive();
+  if (!hasTwin) await twin.has(["other:1b"]);
   // The isolate learns the boxes by a call, as if the second one had come after it.
-  const learning = ask({ "x-box": sole.name });
+  const learning = ask(undefined, { headers: { "x-box": sole.name } });
   succeeds(sole, await sole.next());
   await textOf(await learning);
   correctFleet((fleet) => ({ boxes: fleet.boxes.filter(({ name }) => name !== twin.name) }));

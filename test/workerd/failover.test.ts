@@ -1,8 +1,8 @@
 /** A call whose box fails before its answer begins moves to another box, and keeps one record. */
 import { env } from "cloudflare:workers";
-import { afterEach, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { FrameType, jsonBytes, streamFrame, tunnelFrame } from "../../protocol/frames.ts";
-import { ATTEMPTS_MAX, HEARTBEAT_MS, MOVE_LOST_MS } from "../../protocol/limits.ts";
+import { ATTEMPTS_MAX, MOVE_LOST_MS } from "../../protocol/limits.ts";
 import type { Open } from "../../protocol/messages.ts";
 import { aggregatorOf } from "../../worker/aggregator/stub.ts";
 import { SMALL_BODY_BYTES } from "../../worker/gateway/body-budget.ts";
@@ -16,35 +16,15 @@ import {
   succeeds,
   whereAndWhy,
 } from "./box-endings.ts";
-import { call, eventually, logOf, textOf } from "./calls.ts";
-import { FakeBox } from "./fake-box.ts";
-
-const boxes: FakeBox[] = [];
-
-afterEach(async () => {
-  for (const box of boxes.splice(0)) await box[Symbol.asyncDispose]();
-});
-
-let runs = 0;
+import { boxesWithModel } from "./boxes-with-model.ts";
+import { eventually, logOf, textOf } from "./calls.ts";
 
 /** Boxes that have a model, the first of them in memory, and a call of it. */
 async function scene(count = 2) {
-  const run = ++runs;
-  const model = `twin-${run}:1b`;
-  const all: FakeBox[] = [];
-  for (let n = 0; n < count; n++) {
-    const box = await FakeBox.connect(`failing-${run}-${n}`, [model], {
-      returns_seals: true,
-      yields_lost: true,
-    });
-    boxes.push(box);
-    all.push(box);
-  }
-  const [first, second] = all as [FakeBox, FakeBox];
-  await first.has([model], [model]);
-  const ask = (path = "/ollama/api/chat", more: RequestInit = {}) =>
-    call(path, { method: "POST", body: JSON.stringify({ model, messages: [] }), ...more });
-  return { model, first, second, all, ask };
+  const names = Array.from({ length: count }, (_, n) => `failing-${n}`);
+  const world = await boxesWithModel(names, { yields_lost: true });
+  await world.first.has([world.model], [world.model]);
+  return world;
 }
 
 test.each<[reason: string, fails: Failing]>([
@@ -95,9 +75,8 @@ test("a call moves from a box whose agent is lost, once that has ended it", asyn
   const before = await first.next();
   const lostMs = Date.now();
   first.agent.socket.close(1001, "lost");
-  const beating = setInterval(() => second.agent.socket.send("ping"), HEARTBEAT_MS);
+  second.staysAlive();
   const after = await second.next();
-  clearInterval(beating);
   expect(Date.now() - lostMs).toBeGreaterThanOrEqual(MOVE_LOST_MS - 100);
   expect(after.stream).toBe(before.stream);
   succeeds(second, after);

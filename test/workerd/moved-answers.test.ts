@@ -1,5 +1,5 @@
 /** Calls whose callers have headers and signs of life already, when their box fails. */
-import { afterEach, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { FrameType, jsonBytes, streamFrame } from "../../protocol/frames.ts";
 import {
   aborts,
@@ -10,30 +10,18 @@ import {
   report,
   succeeds,
 } from "./box-endings.ts";
-import { call, eventually, logOf, textOf } from "./calls.ts";
-import { FakeBox } from "./fake-box.ts";
+import { boxesWithModel } from "./boxes-with-model.ts";
+import { eventually, logOf, textOf } from "./calls.ts";
 
 const REPORT = { position: 1, eta_ms: null, slots: 1, is_loading: false };
 
-const boxes: FakeBox[] = [];
-
-afterEach(async () => {
-  for (const box of boxes.splice(0)) await box[Symbol.asyncDispose]();
-});
-
-let runs = 0;
-
 /** Two boxes that have a model, the first of them in memory, and a call of it whose answer has begun. */
 async function scene(path = "/ollama/api/chat") {
-  const run = ++runs;
-  const model = `early-${run}:1b`;
-  const hello = { returns_seals: true, yields_lost: true };
-  const first = await FakeBox.connect(`early-${run}-0`, [model], hello);
-  const second = await FakeBox.connect(`early-${run}-1`, [model], hello);
-  boxes.push(first, second);
+  const { first, second, model, ask } = await boxesWithModel(["early-0", "early-1"], {
+    yields_lost: true,
+  });
   await first.has([model], [model]);
-  const body = JSON.stringify({ model, messages: [], stream: true });
-  const answered = call(path, { method: "POST", body });
+  const answered = ask(path, { body: JSON.stringify({ model, messages: [], stream: true }) });
   const before = await first.next();
   first.agent.send(streamFrame(FrameType.waiting, before.stream, 0, jsonBytes(REPORT)));
   const answer = await answered;
