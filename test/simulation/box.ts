@@ -6,14 +6,16 @@
 import { HEARTBEAT_MS } from "../../protocol/limits.ts";
 import type { Hello } from "../../protocol/messages.ts";
 import type { ReportedRecord, RequestRecord } from "../../protocol/records.ts";
-import type { Attach } from "../../worker/box/attach.ts";
+import type { Attach, AttachKey } from "../../worker/box/attach.ts";
+import { CountedCalls, type CountsCalls } from "../../worker/box/counted-calls.ts";
 import type { ModelLoad } from "../../worker/box/load.ts";
 import { Relay } from "../../worker/box/relay.ts";
 import type { BoxRegistry } from "../../worker/box/reports.ts";
 import type { Attachment, SocketHost } from "../../worker/box/sockets.ts";
+import type { OfferedCall } from "../../worker/keys/limits.ts";
 import { EPOCH_MS, simulatedSealOf } from "./call-plan.ts";
 import type { End } from "./link.ts";
-import type { Take } from "./network.ts";
+import type { AttachAnswer, Take } from "./network.ts";
 import type { Schedule } from "./schedule.ts";
 
 export type BoxWorld = {
@@ -26,6 +28,8 @@ export type BoxWorld = {
   connected(hello: Hello, atMs: number): Promise<void>;
   /** Takes the rest of what the Box reports of its agent; null if nobody reads it. */
   registry: Pick<BoxRegistry, "draining" | "read" | "gone"> | null;
+  /** Returns the object that counts for a key. Missing in worlds without limits. */
+  quotaOf?: (lineage: string) => CountsCalls;
   /** Promises are about to settle. */
   onSettled(): void;
   /** Something failed that must not fail. */
@@ -49,10 +53,11 @@ export class SimulatedBox {
   /** Number of calls that this life has begun and not finished. */
   #underWay = 0;
   #core: Relay<End>;
+  #counted: CountedCalls;
 
   constructor(world: BoxWorld) {
     this.#world = world;
-    this.#core = this.#wake();
+    [this.#core, this.#counted] = this.#wake();
   }
 
   connect(end: End): void {
@@ -62,26 +67,51 @@ export class SimulatedBox {
 
   /** Decides about a stream, as `worker/box/box.ts` does. */
   attach(end: End, request: StreamRequest, answer: Parameters<Take>[1]): void {
-    const { id, model, openMost, isResume, carried, waitMs } = request;
-    const core = this.#core;
+    const { id, model, key, openMost, isResume, carried, waitMs } = request;
+    const [core, counted] = [this.#core, this.#counted];
+    const call = { id, box: this.#world.name, isResume };
+    const decided = (decision: AttachAnswer) => {
+      this.#undecided.delete(end);
+      answer(decision);
+    };
+    const refusal = (): AttachAnswer | null => {
+      if (isResume) return null;
+      const refused = core.refusal(this.#world.name);
+      if (refused !== null) return { kind: "refused", reason: refused.reason };
+      const load = model === null || openMost === null ? null : core.loadOf(model);
+      return load !== null && load.open > (openMost ?? 0) ? { kind: "busier", load } : null;
+    };
     const decide = async () => {
       const hasWaited = !isResume && waitMs > 0 && (await core.agentBack(waitMs));
       if (core !== this.#core) return; // lost with the object, and the link with it
+      const refused = refusal();
+      if (refused === null && key !== null) {
+        const limited = await uncounted(counted, key, call);
+        if (core !== this.#core) return;
+        if (limited !== null) return decided(limited);
+        const late = refusal();
+        if (late !== null) {
+          counted.turnedAway(key, call);
+          return decided(late);
+        }
+      }
+      if (refused !== null) return decided(refused);
       this.#undecided.delete(end);
-      const refusal = isResume ? null : core.refusal(this.#world.name);
-      if (refusal !== null) return answer({ kind: "refused", reason: refusal.reason });
       const load = isResume || model === null ? null : core.loadOf(model);
-      if (load !== null && openMost !== null && load.open > openMost)
-        return answer({ kind: "busier", load });
       const message = hasWaited || isResume ? null : carried;
-      const counted = load && { ...load, open: load.open + 1 };
-      answer({ kind: "taken", isRelayed: message !== null, load: counted });
+      const withIt = load && { ...load, open: load.open + 1 };
+      answer({ kind: "taken", isRelayed: message !== null, load: withIt });
       this.#listen(end);
-      core.attach(end, { box: this.#world.name, id, isResume, model, key: null }, message);
+      core.attach(end, { box: this.#world.name, id, isResume, model, key }, message);
     };
     this.#undecided.add(end);
     this.#run(decide());
     this.#world.onSettled();
+  }
+
+  /** Returns which of these calls have a stream here, and which are over. */
+  callsOf(ids: readonly string[]): { held: string[]; over: string[] } {
+    return this.#counted.of(ids);
   }
 
   /** Returns the load of a model, as the Box counts it. */
@@ -93,7 +123,7 @@ export class SimulatedBox {
   hibernate(): void {
     this.#world.onSettled();
     this.#world.schedule.after(0, () => {
-      if (this.#underWay === 0) this.#core = this.#wake();
+      if (this.#underWay === 0) [this.#core, this.#counted] = this.#wake();
     });
   }
 
@@ -102,18 +132,28 @@ export class SimulatedBox {
     for (const end of [...this.#accepted.keys(), ...this.#undecided]) end.reset();
     this.#undecided.clear();
     this.#accepted = new Map();
-    this.#core = this.#wake();
+    [this.#core, this.#counted] = this.#wake();
   }
 
-  #wake(): Relay<End> {
-    const { schedule, onSettled } = this.#world;
+  #wake(): [Relay<End>, CountedCalls] {
+    const { schedule, onSettled, quotaOf } = this.#world;
     const now = () => Math.floor(EPOCH_MS + schedule.nowMs);
     const life = ++this.#life;
     this.#underWay = 0;
-    return new Relay({
-      sockets: this.#host(),
+    const wait = (ms: number): Promise<void> =>
+      new Promise((resolve) => {
+        schedule.after(ms, () => {
+          if (life !== this.#life) return;
+          onSettled();
+          resolve();
+        });
+      });
+    const meanwhile = (promise: Promise<unknown>) => life === this.#life && this.#run(promise);
+    const host = this.#host();
+    const core = new Relay({
+      sockets: host,
       registry: () => this.#registry(),
-      ended: () => {},
+      ended: (end) => counted.ended(host.attachmentOf(end)),
       certify: () => Promise.reject(new Error("no box has joined")),
       welcome: () => ({
         edge_version: "0.0.0",
@@ -122,17 +162,23 @@ export class SimulatedBox {
         relays_waiting: true,
       }),
       now,
-      wait: (ms) =>
-        new Promise((resolve) => {
-          schedule.after(ms, () => {
-            if (life !== this.#life) return;
-            onSettled();
-            resolve();
-          });
-        }),
+      wait,
       meanwhile: (promise) => this.#run(promise),
       log: () => {},
     });
+    const counted = new CountedCalls(
+      {
+        quotaOf: (lineage) => {
+          if (quotaOf === undefined || life !== this.#life) throw new RegistryFailed();
+          return quotaOf(lineage);
+        },
+        wait,
+        meanwhile,
+        log: () => {},
+      },
+      core.calls,
+    );
+    return [core, counted];
   }
 
   #listen(end: End): void {
@@ -146,7 +192,9 @@ export class SimulatedBox {
       }
     };
     end.onClose = (code) => {
-      this.#run(this.#core.closed(end, code));
+      const [counted, closed] = [this.#counted, this.#accepted.get(end)?.attachment];
+      const closing = this.#core.closed(end, code);
+      this.#run(closing.then(() => closed !== undefined && counted.closed(closed)));
       this.#accepted.delete(end);
     };
   }
@@ -196,6 +244,21 @@ export class SimulatedBox {
       },
       pingedMs: (end) => of(end).pingedMs,
     };
+  }
+}
+
+/** Counts a call of a key. Returns why it is refused; null if it is not. */
+async function uncounted(
+  counted: CountedCalls,
+  key: AttachKey,
+  call: OfferedCall,
+): Promise<AttachAnswer | null> {
+  try {
+    const reached = await counted.admit(key, call);
+    return reached && { kind: "limited", reached };
+  } catch {
+    counted.turnedAway(key, call);
+    return { kind: "limited", reached: null };
   }
 }
 

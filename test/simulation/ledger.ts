@@ -20,6 +20,7 @@ import { migrate } from "../../worker/aggregator/schema.ts";
 import { Tariffs } from "../../worker/aggregator/tariffs.ts";
 import { HeldRequests } from "../../worker/export/held-requests.ts";
 import { Outbox } from "../../worker/export/outbox.ts";
+import { type CallUse, useOf } from "../../worker/keys/call-use.ts";
 import { LocalRepository } from "../../worker/repository/local.ts";
 
 /** The fields of a record in the ledger that the worlds check. */
@@ -149,6 +150,12 @@ export class SimulatedLedger {
 
   has(id: string): boolean {
     return this.#stores.ledger.knows(id);
+  }
+
+  /** Returns what those calls used that have a record. */
+  uses(ids: readonly string[]): Record<string, CallUse> {
+    const kept = this.#stores.ledger.records(ids);
+    return Object.fromEntries(kept.map(({ record }) => [record.request_id, useOf(record)]));
   }
 
   rows(): LedgerRow[] {

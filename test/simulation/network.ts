@@ -1,6 +1,7 @@
 /** The network of a world: the links of the tunnel and the calls, and their failures. */
 import type { ModelLoad } from "../../worker/box/load.ts";
 import type { FailureReason } from "../../worker/errors.ts";
+import type { LimitReached } from "../../worker/keys/limits.ts";
 import type { Chance } from "./chance.ts";
 import type { Chronicle } from "./chronicle.ts";
 import { type End, Link } from "./link.ts";
@@ -16,7 +17,9 @@ const CALL_LATENCY_MS = 3;
 export type AttachAnswer =
   | { kind: "taken"; isRelayed: boolean; load: ModelLoad | null }
   | { kind: "refused"; reason: FailureReason["reason"] }
-  | { kind: "busier"; load: ModelLoad };
+  | { kind: "busier"; load: ModelLoad }
+  /** The key of the call may do no more now; `reached` is null if its count did not answer. */
+  | { kind: "limited"; reached: LimitReached | null };
 
 /** Has the Box decide about a stream at the far end of a new link. */
 export type Take = (far: End, answer: (answer: AttachAnswer) => void) => void;

@@ -5,7 +5,7 @@
 import { encodeFrames, type Frame } from "../../protocol/frames.ts";
 import { DATA_BYTES_MAX, WINDOW_BYTES } from "../../protocol/limits.ts";
 import type { Open } from "../../protocol/messages.ts";
-import { carriedOf } from "../../worker/box/attach.ts";
+import { type AttachKey, carriedOf } from "../../worker/box/attach.ts";
 import type { CallerAnswer, EdgeStreamActions } from "../../worker/gateway/stream/actions.ts";
 import type { EarlyAnswer } from "../../worker/gateway/stream/early-answer.ts";
 import { EdgeStreamCore } from "../../worker/gateway/stream/edge-stream-core.ts";
@@ -22,6 +22,8 @@ export type StreamPlan = {
   box: string;
   open: Open;
   body: Uint8Array | null;
+  /** The key of the caller, if it has limits. */
+  key?: AttachKey | null;
   /** The body comes in parts. */
   streamsBody: boolean;
   /** The agent ends the stream if it loses its tunnel: another box can serve the call. */
@@ -110,7 +112,8 @@ export class SimulatedStream {
   ): void {
     const { carried, rest } = carriedOf(this.#core.open());
     const frames = carried.length === 0 ? null : encodeFrames(carried);
-    const request = { ...how, key: null, id: this.#plan.id, isResume: false, carried: frames };
+    const { id, key = null } = this.#plan;
+    const request = { ...how, key, id, isResume: false, carried: frames };
     const decide = (decision: Decision, missing: readonly Frame[] | null) => {
       if (!this.#isAlive || this.#isDecided) return;
       this.#isDecided = true;
@@ -203,9 +206,11 @@ export class SimulatedStream {
 
   #redial(): void {
     if (this.#isDone) return;
-    const first = { model: null, key: null, openMost: null, waitMs: 0, carried: null };
-    const end = this.#world.dial({ ...first, id: this.#plan.id, isResume: true }, () => {
+    const { key = null } = this.#plan;
+    const first = { model: null, key, openMost: null, waitMs: 0, carried: null };
+    const end = this.#world.dial({ ...first, id: this.#plan.id, isResume: true }, (answer) => {
       if (!this.#isAlive || !end.isOpen) return;
+      if (answer.kind !== "taken") return end.reset();
       if (this.#isDone) return end.close(1000);
       this.#end = end;
       this.#listen(end);

@@ -20,6 +20,8 @@ export type FleetAggregatorWorld = {
   isTroubled(): boolean;
   trace(line: string): void;
   onSettled(): void;
+  /** A record is in the ledger. */
+  onRecorded(id: string): void;
 };
 
 const NO_PINS = [] as const;
@@ -64,13 +66,20 @@ export class FleetAggregator {
     });
   }
 
+  /** The edge has written a record itself. */
+  recorded(id: string): void {
+    this.#world.onRecorded(id);
+  }
+
   /** Takes records of an agent. @throws {RegistryFailed} if they may not be durable */
   reported(records: RequestRecord[]): Promise<void> {
     for (const record of records) RequestRecord.parse(record);
     return this.called((ledger, nowMs) => {
       ledger.add(records, nowMs, null, true);
-      for (const { request_id, box, status } of records)
+      for (const { request_id, box, status } of records) {
         this.#world.trace(`ledger: ${request_id} ${status} by ${box}`);
+        this.#world.onRecorded(request_id);
+      }
     });
   }
 

@@ -1,10 +1,12 @@
 /** The attempts of a simulated call: a box that has it, and how it failed there. */
 import type { RouteReason } from "../../../protocol/route.ts";
 import type { FleetBox } from "../../../worker/aggregator/fleet-box.ts";
-import type { FailureReason } from "../../../worker/errors.ts";
+import type { AttachKey } from "../../../worker/box/attach.ts";
+import { type FailureReason, GatewayError } from "../../../worker/errors.ts";
 import type { MoveReason } from "../../../worker/gateway/failover.ts";
 import type { CallerAnswer } from "../../../worker/gateway/stream/actions.ts";
 import type { Ended } from "../../../worker/gateway/stream/ended.ts";
+import type { LimitReached } from "../../../worker/keys/limits.ts";
 import type { SimulatedStream, StreamPlan } from "../stream.ts";
 import { bodyOfCall, type FleetCallPlan, openOfCall } from "./plan.ts";
 
@@ -59,12 +61,19 @@ export function refusalOf(reason: FailureReason["reason"], box: string): Failure
   }
 }
 
+/** Returns the error of a call whose key may do no more. @param reached  null: nobody could count it */
+export const limitErrorOf = (reached: LimitReached | null): GatewayError =>
+  new GatewayError(
+    reached === null ? { reason: "limits_unchecked" } : { reason: "limit_reached", ...reached },
+  );
+
 /** Returns the stream of a call to a box. @param to  `mayMove`, `mayAsk`: another box may get the call after it */
 export function streamPlanOf(
   call: FleetCallPlan,
   to: Required<Pick<StreamPlan, "box" | "yields" | "early">> & {
     mayMove: boolean;
     mayAsk: boolean;
+    key: AttachKey | null;
   },
 ): StreamPlan {
   const { mayMove, mayAsk, ...how } = to;

@@ -97,6 +97,7 @@ export class CallRecord {
     const act = (ledger: SimulatedLedger, nowMs: number): void => {
       if (isCompleting) ledger.complete(record, nowMs);
       else ledger.add([record], nowMs, null);
+      aggregator.recorded(id);
     };
     aggregator.surely(act, () => isolate.isAlive);
   }

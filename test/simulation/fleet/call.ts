@@ -24,29 +24,20 @@ import { moveReasonOf, outcomeOf } from "../../../worker/gateway/failover.ts";
 import type { CallerAnswer } from "../../../worker/gateway/stream/actions.ts";
 import type { EarlyAnswer } from "../../../worker/gateway/stream/early-answer.ts";
 import type { Ended } from "../../../worker/gateway/stream/ended.ts";
-import type { StreamRequest } from "../box.ts";
-import type { Chance } from "../chance.ts";
-import type { End } from "../link.ts";
-import type { AttachAnswer } from "../network.ts";
 import { SimulatedStream } from "../stream.ts";
 import {
   type Attempt,
   type Fallback,
   type FleetResult,
   isCompleting,
+  limitErrorOf,
   refusalOf,
   streamPlanOf,
 } from "./attempt.ts";
-import { CallRecord, type CallRecordWorld } from "./call-record.ts";
+import { CallRecord } from "./call-record.ts";
+import type { FleetCallWorld } from "./call-world.ts";
 import type { Isolate, KnownBoxes } from "./isolate.ts";
 import type { FleetCallPlan } from "./plan.ts";
-
-export type FleetCallWorld = CallRecordWorld & {
-  chance: Chance;
-  dial(box: string, request: StreamRequest, onAnswer: (answer: AttachAnswer) => void): End;
-  /** A box took the call. @param isKnown  the isolate, or its Box, knew its load when it was chosen */
-  onTaken(call: FleetCall, box: string, isKnown: boolean): void;
-};
 
 export class FleetCall {
   readonly plan: FleetCallPlan;
@@ -65,6 +56,10 @@ export class FleetCall {
   doneMs: number | null = null;
   leftMs: number | null = null;
   isKilled = false;
+  /** A box has it, as far as its isolate knows. */
+  isPlaced = false;
+  /** Its key may do no more, or the count of its key did not answer. */
+  isLimited = false;
   readonly #streams: SimulatedStream[] = [];
   /** The newest attempt; null if its Box refused it, and before the first. */
   #attempt: Attempt | null = null;
@@ -145,7 +140,7 @@ export class FleetCall {
   }
 
   #try(path: Trying, fallback: Fallback | null): void {
-    const { schedule, chance, isolate, dial, broken } = this.#world;
+    const { schedule, chance, isolate, dial, key, broken } = this.#world;
     const { box, openMost, reason } = path.choice;
     const { id, model } = this.plan;
     const takesMayAsk = this.fleet.some((each) => each.name === box && each.takes_may_ask);
@@ -154,7 +149,8 @@ export class FleetCall {
     const counted = isolate.loads.enter(box, model);
     const mayMove = serving.others.length > 0;
     const yields = mayMove && this.fleet.some((each) => each.name === box && each.yields_lost);
-    const plan = streamPlanOf(this.plan, { box, mayMove, mayAsk, yields, early: this.#early });
+    const how = { box, mayMove, mayAsk, yields, early: this.#early, key };
+    const plan = streamPlanOf(this.plan, how);
     const attempt: Attempt = {
       box,
       reason,
@@ -181,6 +177,7 @@ export class FleetCall {
     const to = { model, openMost, waitMs: path.waitMs };
     attempt.stream.attach(to, (decision) => {
       if (decision === null || decision.kind === "taken") {
+        this.isPlaced = decision !== null;
         counted.taken(decision?.load ?? null, isolate.nowMs);
         isolate.noteModels(box, decision?.load?.modelsAt);
         if (fallback === null) isolate.keepOn(box, this.plan);
@@ -197,6 +194,10 @@ export class FleetCall {
         isolate.loads.learn(box, model, decision.load, isolate.nowMs);
         this.#busier = box;
         return this.#walk(busier(path), fallback);
+      }
+      if (decision.kind === "limited") {
+        this.isLimited = true;
+        return this.#walk(refused(path, limitErrorOf(decision.reached)), fallback);
       }
       isolate.learnRefusal(box, decision.reason);
       isolate.refresh();
@@ -221,13 +222,13 @@ export class FleetCall {
     const reason = mayMove ? moveReasonOf(outcome, isElsewhere) : null;
     const lacking = this.record.moves.filter((move) => move.reason === "model_not_found");
     const without = [attempt.box, ...lacking.map(({ box }) => box)];
-    const insteadIn = (boxes: readonly FleetBox[]) =>
-      insteadOfMissing(outcome, model, boxes, without);
+    const insteadIn = (of: readonly FleetBox[]) => insteadOfMissing(outcome, model, of, without);
     const failed = reason ?? (insteadIn(this.fleet) === null ? null : "model_not_found");
     if (failed === null) return this.#give(attempt, answer);
     isolate.learnFailure(attempt.box, failed, model);
     const ms = schedule.nowMs - attempt.beganMs;
     const fallback = { attempt, answer, reason: failed, ms, insteadIn, isWithheld: mayMove };
+    this.isPlaced = false;
     // The core is still at work on what it was given.
     schedule.after(0, () => !this.isKilled && this.#walk(ended(serving, reason), fallback));
   }

@@ -9,6 +9,9 @@ export type FaultyFleet = {
   chance: Chance;
   machines: readonly Machine[];
   killIsolate(): void;
+  /** The objects that count for keys are killed. */
+  killQuotas(): void;
+  moveQuotaClocks(): void;
   trace(line: string): void;
 };
 
@@ -105,6 +108,8 @@ function kindsOf(world: FaultyFleet): Record<string, (machine: Machine) => void>
     restartBox: ({ box }: Machine) => box.restart(),
     hibernate: ({ box }: Machine) => box.hibernate(),
     killIsolate: () => world.killIsolate(),
+    killQuotas: () => world.killQuotas(),
+    moveQuotaClocks: () => world.moveQuotaClocks(),
   };
   return kinds;
 }

@@ -236,7 +236,7 @@ function checkServed({ call, excuse }: KnownCall, machines: readonly Machine[]):
   if (call.result === "missing" && holder !== undefined)
     broken(`${id}: 404 for a model that ${holder.plan.name} has`);
   if (call.result !== "failed" && call.result !== "refused") return;
-  if (isHeavy || machines.length > ATTEMPTS_MAX) return;
+  if (isHeavy || call.isLimited || machines.length > ATTEMPTS_MAX) return;
   for (const { plan } of known) {
     const isUp = call.fleet.find(({ name }) => name === plan.name)?.state === "up";
     if (isUp && call.wellThroughout.has(plan.name))

@@ -6,6 +6,7 @@ import { CROSSING_MS, DRAIN_MS, DrainNotice, LAST_RECORDS_MS } from "../../../ag
 import { OpenRequests } from "../../../agent/readings/open-requests.ts";
 import { turnsOf } from "../../../agent/request/turn.ts";
 import type { Hello } from "../../../protocol/messages.ts";
+import type { CountsCalls } from "../../../worker/box/counted-calls.ts";
 import { AgentProcess } from "../agent.ts";
 import { SimulatedBox } from "../box.ts";
 import { broken } from "../broken.ts";
@@ -26,6 +27,7 @@ export type MachineWorld = Pick<OllamaWorld, "callOf" | "onExchange" | "nextNumb
   chance: Chance;
   aggregator: FleetAggregator;
   watch: QueueWatch;
+  quotaOf(lineage: string): CountsCalls;
   trace(line: string): void;
   /** Promises are about to settle. */
   onSettled(): void;

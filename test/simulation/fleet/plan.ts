@@ -2,6 +2,7 @@
  * Plans of a world with several boxes: which box has which models and how fast, and the calls of the
  * keys that share them.
  */
+import type { KeyLimits } from "../../../protocol/api/key-limits.ts";
 import type { Open } from "../../../protocol/messages.ts";
 import { EPOCH_MS, simulatedSealOf } from "../call-plan.ts";
 import type { Chance } from "../chance.ts";
@@ -51,6 +52,8 @@ export type FleetPlan = {
   boxes: readonly BoxPlan[];
   isolates: number;
   calls: readonly FleetCallPlan[];
+  /** The limits of the keys that have some. */
+  limits: ReadonlyMap<string, KeyLimits>;
 };
 
 /** Milliseconds until the first token of a prompt, on a box of speed 1. */
@@ -75,7 +78,8 @@ export function fleetPlan(chance: Chance): FleetPlan {
   const held = models.filter(({ name }) =>
     boxes.some((box) => box.models.some((model) => model.name === name)),
   );
-  return { models, boxes, isolates, calls: callPlans(chance, held, isolates) };
+  const calls = callPlans(chance, held, isolates);
+  return { models, boxes, isolates, calls, limits: limitsOfLanes(chance, calls) };
 }
 
 const boxPlan = (chance: Chance, index: number, models: readonly ModelPlan[]): BoxPlan => {
@@ -120,6 +124,24 @@ function callPlans(
     }
   }
   return calls;
+}
+
+/** A quarter of the keys has limits, which their bursts exceed. */
+function limitsOfLanes(chance: Chance, calls: readonly FleetCallPlan[]): Map<string, KeyLimits> {
+  const lanes = [...new Set(calls.map(({ lane }) => lane))];
+  const limited = lanes.filter(() => chance.isLikely(0.25));
+  return new Map(
+    limited.map((lane) => {
+      const none = { parallel: null, requests: null, tokens: null, wh: null, money: null };
+      const some: Partial<KeyLimits>[] = [
+        { parallel: chance.whole(2, 8) },
+        { requests: { minute: chance.whole(3, 30) } },
+        { tokens: { minute: chance.whole(300, 3_000), month: 1e9 } },
+        { wh: { minute: 10 }, money: { minute: 10 } },
+      ];
+      return [lane, { ...none, ...chance.pick(some), ...chance.pick(some) }];
+    }),
+  );
 }
 
 const encoder = new TextEncoder();

@@ -15,14 +15,12 @@ import { FleetFaults } from "./faults.ts";
 import { checkFleet, checkWait, isAnsweredAgain, KNOWN_MS, type KnownCall } from "./holds.ts";
 import { Isolate } from "./isolate.ts";
 import { QueueWatch } from "./lanes.ts";
+import { learnTimes } from "./learned.ts";
+import { checkParallel } from "./limits.ts";
 import { Machine } from "./machine.ts";
-import {
-  type FleetCallPlan,
-  type FleetPlan,
-  fleetPlan,
-  PREFILL_MS,
-  PROMPT_TOKENS,
-} from "./plan.ts";
+import type { FleetOutcome } from "./outcome.ts";
+import { type FleetCallPlan, type FleetPlan, fleetPlan } from "./plan.ts";
+import { FleetQuotas } from "./quotas.ts";
 
 /** The boxes have connected and reported their models by then. */
 const BEGIN_MS = 12_000;
@@ -30,26 +28,12 @@ const QUIET_MS = 150_000;
 const ENDS_MS = BEGIN_MS + FAULTS_UNTIL_MS + QUIET_MS;
 const LONGEST_MS = 3_600_000;
 const REST_MS = 60_000;
+/** The count of a key reads from the Boxes and the ledger before it refuses a call. */
+const QUOTA_ROUNDS = 3;
+const QUOTA_ROUND_MS = 61_000;
 const STEPS_MAX = 2_000_000;
 /** Records of boxes that were left count after a day without another one. */
 const OVERDUE_MS = 25 * 3_600_000;
-
-export type FleetOutcome = {
-  boxes: number;
-  calls: number;
-  steps: number;
-  faults: number;
-  moved: number;
-  /** Completed by two boxes, because the answer of the first was lost with its tunnel. */
-  again: number;
-  waited: number;
-  /** Placed where they wait, while another box was idle: the choice was checked. */
-  checked: number;
-  /** Queues in which several keys waited at once. */
-  lanes: number;
-  /** Number of calls by the result that their callers got. */
-  results: Record<string, number>;
-};
 
 export async function simulateFleet(
   seed: number,
@@ -65,6 +49,7 @@ class FleetWorld {
   readonly #plan: FleetPlan;
   readonly #ledger = new SimulatedLedger();
   readonly #aggregator: FleetAggregator;
+  readonly #quotas: FleetQuotas;
   readonly #watch = new QueueWatch();
   readonly #faults: FleetFaults;
   readonly #machines: readonly Machine[];
@@ -92,10 +77,19 @@ class FleetWorld {
         this.#needsTurn = true;
       },
     };
+    const isTroubled = () => this.#faults.isTroubled;
+    this.#quotas = new FleetQuotas({
+      ...shared,
+      limits: this.#plan.limits,
+      callsOf: (box, ids) => this.#machineOf(box).box.callsOf(ids),
+      usesOf: (ids) => this.#ledger.uses(ids),
+      isTroubled,
+    });
     this.#aggregator = new FleetAggregator({
       ...shared,
       ledger: this.#ledger,
-      isTroubled: () => this.#faults.isTroubled,
+      isTroubled,
+      onRecorded: (id) => this.#quotas.pass(this.#knownOf(id).call.plan.lane, id),
     });
     this.#machines = this.#plan.boxes.map(
       (plan) =>
@@ -103,6 +97,7 @@ class FleetWorld {
           ...shared,
           aggregator: this.#aggregator,
           watch: this.#watch,
+          quotaOf: (lane) => this.#quotas.of(lane),
           callOf: (id) => this.#knownOf(id).call.plan,
           nextNumber: () => this.#numbers++,
           onExchange: (exchange) => {
@@ -122,30 +117,50 @@ class FleetWorld {
       ...shared,
       machines: this.#machines,
       killIsolate: () => this.#killIsolate(),
+      killQuotas: () => this.#quotas.restart(),
+      moveQuotaClocks: () => this.#quotas.moveClock(),
     });
   }
 
   async run(): Promise<FleetOutcome> {
-    if (this.#chance.isLikely(0.8)) this.#learnTimes();
+    if (this.#chance.isLikely(0.8)) learnTimes(this.#ledger, this.#plan);
     for (const machine of this.#machines) machine.start();
     this.#schedule.after(BEGIN_MS, () => this.#faults.plan());
     for (const plan of this.#plan.calls)
       this.#schedule.after(BEGIN_MS + plan.atMs, () => this.#begin(plan));
     this.#schedule.after(BEGIN_MS + FAULTS_UNTIL_MS, () => this.#faults.mend());
-    while (this.#schedule.step(this.#untilMs)) {
-      if (++this.#steps > STEPS_MAX) broken(`more than ${STEPS_MAX} steps: something loops`);
-      this.#noteBoxes();
-      if (this.#needsTurn) await this.#turn();
-      if (this.#crash !== null) throw this.#crash;
-    }
+    await this.#runUntil(() => this.#untilMs);
     this.#addOverdue();
+    await this.#settleQuotas();
     checkFleet({
       machines: this.#machines,
       isolates: this.#isolates,
       ledger: this.#ledger,
       calls: this.#calls,
     });
+    this.#quotas.check();
     return this.#outcome();
+  }
+
+  async #runUntil(untilMs: () => number): Promise<void> {
+    while (this.#schedule.step(untilMs())) {
+      if (++this.#steps > STEPS_MAX) broken(`more than ${STEPS_MAX} steps: something loops`);
+      this.#noteBoxes();
+      if (this.#needsTurn) await this.#turn();
+      if (this.#crash !== null) throw this.#crash;
+    }
+  }
+
+  /** Lets the counts of keys read what they missed, each time in another minute. */
+  async #settleQuotas(): Promise<void> {
+    for (let round = 0; this.#plan.limits.size > 0 && round < QUOTA_ROUNDS; round++) {
+      const untilMs = this.#schedule.nowMs + QUOTA_ROUND_MS;
+      const probing = this.#quotas.probe(round).catch((error: unknown) => {
+        this.#crash ??= error;
+      });
+      await this.#runUntil(() => untilMs);
+      await probing;
+    }
   }
 
   /** Long queues of slow boxes take their time, and so do their last records. */
@@ -174,6 +189,7 @@ class FleetWorld {
       chance: this.#chance,
       isolate,
       aggregator: this.#aggregator,
+      key: this.#quotas.attachKeyOf(plan.lane),
       dial: (box, request, onAnswer) => {
         const machine = this.#machineOf(box);
         return machine.network.join(
@@ -200,6 +216,7 @@ class FleetWorld {
     const machine = this.#machineOf(box);
     this.#trace(`${call.plan.id} is on ${box}`);
     if (isKnown && checkWait(call, machine, this.#machines, this.#schedule.nowMs)) this.#checked++;
+    checkParallel(call.plan.lane, this.#plan.limits, this.#calls.values());
     this.#faults.callBegins(machine);
   }
 
@@ -216,23 +233,6 @@ class FleetWorld {
     }
     for (const call of this.#open) if (call.isDone) this.#open.delete(call);
     if (this.#open.size > 0) this.#busyMs = this.#schedule.nowMs;
-  }
-
-  /** Teaches the Aggregator how long each model takes on each box, as earlier records would have. */
-  #learnTimes(): void {
-    const { learned } = this.#ledger;
-    learned.of(""); // it learns from its first reader on
-    for (const { name: box, speed, models } of this.#plan.boxes)
-      for (const { name: model, loadMs, tokenMs, tokens } of models)
-        learned.add({
-          box,
-          model,
-          status: "success",
-          load_ms: loadMs / speed,
-          prefill_ms: PREFILL_MS / speed,
-          decode_ms: (tokenMs * tokens) / speed,
-          prompt_tokens: PROMPT_TOKENS,
-        });
   }
 
   #killIsolate(): void {
@@ -272,6 +272,8 @@ class FleetWorld {
       waited: this.#watch.waited,
       checked: this.#checked,
       lanes: this.#watch.sharedLines,
+      counted: this.#quotas.admitted,
+      limited: this.#quotas.refused,
       results,
     };
   }
