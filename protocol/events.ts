@@ -48,7 +48,8 @@ export const EVENTS = {
     params: { away_ms },
   },
   agent_updated: {
-    description: "The agent of a box was started again with another version.",
+    description:
+      "The agent of a box was started again with another version, or another build of it: `0.1.0+1a2b3c4d` names a build by the start of its sha256.",
     params: { from: version, to: version, away_ms },
   },
   ollama_lost: {

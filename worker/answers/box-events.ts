@@ -17,10 +17,23 @@ export function helloEvents(before: RegisteredBox | null, hello: Hello, nowMs: n
     const params = { away_ms, requests_kept: 0, requests_lost: 0 };
     return [{ ...about, kind: "tunnel_back", params }];
   }
-  const from = before.hello.agent_version;
-  return from === agent_version
+  const update = updateOf(before.hello, hello);
+  return update === null
     ? [{ ...about, kind: "agent_restarted", params: { away_ms } }]
-    : [{ ...about, kind: "agent_updated", params: { from, to: agent_version, away_ms } }];
+    : [{ ...about, kind: "agent_updated", params: { ...update, away_ms } }];
+}
+
+/** Characters of a digest by which two builds of one version differ. */
+const BUILD_LENGTH = 8;
+
+/** Returns the versions, or builds of one version, from and to which an agent changed; null if it did not. */
+function updateOf(was: Hello, is: Hello): { from: string; to: string } | null {
+  if (was.agent_version !== is.agent_version)
+    return { from: was.agent_version, to: is.agent_version };
+  const [from, to] = [was.agent_sha256 ?? null, is.agent_sha256 ?? null];
+  if (from === null || to === null || from === to) return null;
+  const build = (digest: string) => `${is.agent_version}+${digest.slice(0, BUILD_LENGTH)}`;
+  return { from: build(from), to: build(to) };
 }
 
 /** @param before  the box before its tunnel ended */

@@ -59,6 +59,18 @@ const HELLOS: [name: string, before: RegisteredBox | null, hello: object, expect
     { boot_id: BOOT, agent_version: "0.2.0" },
     "Box atlas updated its agent from 0.1.0 to 0.2.0",
   ],
+  [
+    "another build of the same version of the agent",
+    boxWith({ hello: helloOf("atlas", { agent_sha256: "a1".repeat(32) }), state: "down" }),
+    { boot_id: BOOT, agent_sha256: "b2".repeat(32) },
+    "Box atlas updated its agent from 0.1.0+a1a1a1a1 to 0.1.0+b2b2b2b2",
+  ],
+  [
+    "another start of an agent whose build was not known before",
+    boxWith({ state: "down" }),
+    { boot_id: BOOT, agent_sha256: "b2".repeat(32) },
+    "Box atlas has a new start of its agent after 12 s",
+  ],
 ];
 test.each(HELLOS)("the hello after %s is one event", (_, before, rest, expected) => {
   expect(textsOf(helloEvents(before, helloOf("atlas", rest), NOW))).toEqual([expected]);
