@@ -5,12 +5,14 @@
 import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterAll, beforeAll, test, vi } from "vitest";
+import * as z from "zod";
 import type { KeyLimits } from "../../protocol/api/key-limits.ts";
 import { newRequestId } from "../../protocol/request-id.ts";
 import { Aggregator } from "../../worker/aggregator/aggregator.ts";
 import type { Bindings } from "../../worker/env.ts";
+import { ttlOf } from "../../worker/export/clickhouse/retention.ts";
 import { CLICKHOUSE_TABLES } from "../../worker/export/clickhouse/schema.ts";
-import { RETENTION } from "../../worker/retention.ts";
+import { RETENTION, STORE_RETENTION_VARIABLES, storeRetentionOf } from "../../worker/retention.ts";
 import { scaled, type Units } from "../support/cost/bill.ts";
 import { callUse, limitsOf } from "../support/key-limits.ts";
 import { recordOf } from "../support/records.ts";
@@ -47,13 +49,26 @@ async function addedCost(callers: number, more: Special): Promise<Units> {
   return scaled(await plainCost(callers), -1, whole);
 }
 
+const asLines = (rows: readonly object[]) => rows.map((row) => `${JSON.stringify(row)}\n`).join("");
+
+/** What ClickHouse says about its tables after a migration with the default settings. */
+const COLUMNS = asLines(
+  CLICKHOUSE_TABLES.flatMap(({ name: table, columns }) =>
+    columns.map(([name, type]) => ({ table, name, type })),
+  ),
+);
+const ENGINES = asLines(
+  CLICKHOUSE_TABLES.map((table) => {
+    const ttl = ttlOf(table, storeRetentionOf(z.object(STORE_RETENTION_VARIABLES).parse({})));
+    return { name: table.name, engine: `MergeTree TTL ${ttl} SETTINGS index_granularity = 8192` };
+  }),
+);
+
 /** The answers of ClickHouse are made up. */
 async function storeCost(callers: number): Promise<Units> {
   const realFetch = globalThis.fetch;
-  const columns = CLICKHOUSE_TABLES.flatMap(({ name: table, columns }) =>
-    columns.map(([name, type]) => JSON.stringify({ table, name, type })),
-  );
-  globalThis.fetch = async () => new Response(`${columns.join("\n")}\n`);
+  globalThis.fetch = async (_, init) =>
+    new Response(String(init?.body).includes("system.tables") ? ENGINES : COLUMNS);
   const settings = {
     EXPORTER_TYPE: "clickhouse",
     CLICKHOUSE_URL: "https://clickhouse.example:8443",

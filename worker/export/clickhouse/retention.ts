@@ -28,5 +28,5 @@ export async function otherTtls(
 }
 
 /** Returns the expression as ClickHouse prints it; null if the rows stay. */
-const ttlOf = ({ kept }: Table, retention: StoreRetention): string | null =>
+export const ttlOf = ({ kept }: Table, retention: StoreRetention): string | null =>
   kept === undefined ? null : `${kept.since} + toIntervalDay(${retention[kept.for]})`;
