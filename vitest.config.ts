@@ -3,7 +3,7 @@ import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
 
 /** Most end-to-end tests wait for processes and timers, so more files than cores run at once. */
-const WORKERS = Math.max(4, availableParallelism());
+const WORKERS = Math.max(5, availableParallelism());
 
 /** One file at a time: the files of such a project share one running service. */
 const ONE_AT_A_TIME = { maxWorkers: 1, sequence: { groupOrder: 1 } };

@@ -1,30 +1,37 @@
 /**
- * `npm test`, after types and lint: every test, as three runs of Vitest side by side.
+ * `npm test`: types and lint beside the build and the install of the database engines, then every test, as
+ * three runs of Vitest side by side.
  *
  * The files of `browser` and of `stores` share one running edge or database, so each of these projects
  * runs a file at a time and mostly waits. In one run of Vitest they would come last and one after the
  * other, with a core idle.
  */
 import { type ChildProcess, type StdioOptions, spawn } from "node:child_process";
+import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
 import { buildOnce } from "./support/built.ts";
 
 const BESIDE = ["unit", "workerd", "e2e", "faults"];
 const ONE_AT_A_TIME = ["browser", "stores"];
 
-buildOnce();
+/** Three projects use them, and each would install them. */
+const ENGINES = "support/engines/install.ts";
+
 const runs: ChildProcess[] = [];
 for (const signal of ["SIGINT", "SIGTERM"] as const)
   process.on(signal, () => {
     for (const run of runs) run.kill(signal);
   });
 
-function start(projects: string[], stdio: StdioOptions, more: string[] = []): ChildProcess {
-  const selected = projects.flatMap((name) => ["--project", name]);
-  const shell = process.platform === "win32";
-  const run = spawn("vitest", ["run", ...selected, ...more], { shell, stdio });
+function start(command: string, args: string[], stdio: StdioOptions): ChildProcess {
+  const run = spawn(command, args, { shell: process.platform === "win32", stdio });
   runs.push(run);
   return run;
+}
+
+function startTests(projects: string[], stdio: StdioOptions, more: string[] = []): ChildProcess {
+  const selected = projects.flatMap((name) => ["--project", name]);
+  return start("vitest", ["run", ...selected, ...more], stdio);
 }
 
 const ended = (run: ChildProcess) =>
@@ -38,7 +45,7 @@ const ended = (run: ChildProcess) =>
  * and only its failures, so that those of the first run stay in sight.
  */
 async function quietly(project: string): Promise<{ code: number; show: () => void }> {
-  const run = start([project], ["ignore", "pipe", "pipe"], ["--reporter=minimal"]);
+  const run = startTests([project], ["ignore", "pipe", "pipe"], ["--reporter=minimal"]);
   const [code, out, errors] = await Promise.all([
     ended(run),
     run.stdout === null ? "" : buffer(run.stdout),
@@ -51,8 +58,15 @@ async function quietly(project: string): Promise<{ code: number; show: () => voi
   return { code, show };
 }
 
+const checking = ended(start("npm", ["run", "check"], "inherit"));
+// Not checked: the tests that need them fail with the reason.
+const installing = ended(start("node", [join(import.meta.dirname, ENGINES)], "inherit"));
+buildOnce();
+const [checked] = await Promise.all([checking, installing]);
+if (checked !== 0) process.exit(checked);
+
 const [code, ...quiet] = await Promise.all([
-  ended(start(BESIDE, "inherit")),
+  ended(startTests(BESIDE, "inherit")),
   ...ONE_AT_A_TIME.map(quietly),
 ]);
 for (const { show } of quiet) show();

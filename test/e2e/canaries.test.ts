@@ -16,8 +16,8 @@ import {
 } from "../support/quoting-ollama.ts";
 import { eventually, freePort, TestStack } from "../support/stack.ts";
 
-/** Each test makes 80 calls and searches every file several times. */
-vi.setConfig({ testTimeout: 180_000 });
+/** Each test makes 80 calls and searches every file several times. Two databases start before. */
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 });
 
 const engines = new RunningEngines();
 let started: Engines;

@@ -51,7 +51,7 @@ async function addedCost(callers: number, more: Special): Promise<Units> {
 
 const asLines = (rows: readonly object[]) => rows.map((row) => `${JSON.stringify(row)}\n`).join("");
 
-/** What ClickHouse says about its tables after a migration with the default settings. */
+/** The tables of ClickHouse, as it lists them after a migration with the default settings. */
 const COLUMNS = asLines(
   CLICKHOUSE_TABLES.flatMap(({ name: table, columns }) =>
     columns.map(([name, type]) => ({ table, name, type })),

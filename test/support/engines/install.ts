@@ -65,3 +65,5 @@ function moveIntoPlace(folder: string): void {
     if (!existsSync(CACHE)) throw error;
   }
 }
+
+if (import.meta.main) installEngines();
