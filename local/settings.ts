@@ -71,7 +71,8 @@ export function localSettingsOf(
   const set = Object.fromEntries(
     Object.entries(environment).filter(([, value]) => value !== undefined && value !== ""),
   );
-  const worker: Record<string, string> = { AUTH_MODE: "open" };
+  // Somebody who sets a key expects that calls without it are refused.
+  const worker: Record<string, string> = { AUTH_MODE: set.ADMIN_KEY ? "keys" : "open" };
   for (const name of WORKER_SETTINGS) if (set[name] !== undefined) worker[name] = set[name];
   const result = LocalVariables.safeParse(set);
   const parsedByWorker = WorkerVariables.safeParse(worker);
@@ -100,6 +101,20 @@ function adviceOf(
   if (name.endsWith("_KEY")) return `${name} ${message}. For example: ${name}=${GENERATED}`;
   if (name === "AUTH_MODE") return `${name} ${message}. Without it, npm start needs no keys.`;
   return `${name} ${message}.`;
+}
+
+/**
+ * Returns whether the arguments request the demo.
+ * @throws {SettingsError}  for any other argument
+ */
+export function isDemoOf(args: readonly string[]): boolean {
+  const [other] = args.filter((arg) => arg !== "--demo");
+  if (other !== undefined)
+    throw new SettingsError(
+      `npm start and npm run demo take no arguments, and ${other} is one. Settings are variables: ` +
+        "PORT=8001 npm start. They are listed in docs/configuration.md.",
+    );
+  return args.length > 0;
 }
 
 /** Folders of the state of one stack. Simulated and real records never share one. */

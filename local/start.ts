@@ -8,7 +8,6 @@
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { parseArgs } from "node:util";
 import { StopSignals } from "../agent/clock/stop-signals.ts";
 import { makeStateFolder } from "../agent/state/folder.ts";
 import { acquireStateLock, StateLockError } from "../agent/state/lock.ts";
@@ -16,7 +15,7 @@ import { buildEdge, ChildFailure, checkPort } from "./edge.ts";
 import { firstCall, soonestChatOf } from "./first-call.ts";
 import type { Child } from "./processes.ts";
 import { type Reaper, startReaper } from "./reaping.ts";
-import { type LocalSettings, localSettingsOf, SettingsError } from "./settings.ts";
+import { isDemoOf, type LocalSettings, localSettingsOf, SettingsError } from "./settings.ts";
 import { DEMO_BOXES, ollamaAnswers, standIn } from "./simulation.ts";
 import { Stack, type StackPlan } from "./stack.ts";
 import { runTraffic } from "./traffic.ts";
@@ -32,7 +31,7 @@ let stack: Stack | null = null;
 const signals = new StopSignals();
 
 async function main(): Promise<void> {
-  const { demo } = parseArgs({ options: { demo: { type: "boolean", default: false } } }).values;
+  const demo = isDemoOf(process.argv.slice(2));
   const settings = localSettingsOf(process.env, hostname());
   const lock = lockOf(demo ? join(settings.stateDir, "demo") : settings.stateDir);
   await checkPort(settings.port);

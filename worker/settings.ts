@@ -72,7 +72,7 @@ export const WorkerVariables = z
       .default("keys")
       .describe(
         "`keys` requires a key for every call. `open` requires none, and works only for requests to a " +
-          "loopback host name; `npm start` uses it",
+          "loopback host name; `npm start` uses it unless `ADMIN_KEY` is set",
       ),
     ADMIN_KEY: key.describe(
       "the key that may do everything, including pulling and deleting models. 16 to 256 characters. " +

@@ -3,7 +3,13 @@ import { resolve } from "node:path";
 import { expect, test } from "vitest";
 import { shortened } from "../../../local/box.ts";
 import { checkPort } from "../../../local/edge.ts";
-import { boxSecretOf, foldersOf, localSettingsOf, SettingsError } from "../../../local/settings.ts";
+import {
+  boxSecretOf,
+  foldersOf,
+  isDemoOf,
+  localSettingsOf,
+  SettingsError,
+} from "../../../local/settings.ts";
 
 test("every setting has its default in an empty environment", () => {
   expect(localSettingsOf({}, "gpu box.local")).toEqual({
@@ -86,6 +92,22 @@ test("the Worker gets its own settings, but neither empty nor other variables", 
     "box",
   );
   expect(worker).toEqual({ AUTH_MODE: "keys", ADMIN_KEY: "0123456789abcdef" });
+});
+
+test("a local edge with an ADMIN_KEY requires keys, unless AUTH_MODE states otherwise", () => {
+  const ADMIN_KEY = "0123456789abcdef";
+  const modeOf = (environment: Record<string, string>) =>
+    localSettingsOf(environment, "box").worker.AUTH_MODE;
+  expect(modeOf({ ADMIN_KEY })).toBe("keys");
+  expect(modeOf({ ADMIN_KEY, AUTH_MODE: "open" })).toBe("open");
+  expect(modeOf({ ADMIN_KEY: "" })).toBe("open");
+});
+
+test("an argument that does not exist is refused with the way to set something", () => {
+  expect([isDemoOf([]), isDemoOf(["--demo"])]).toEqual([false, true]);
+  for (const args of [["--help"], ["--demo", "--port=9000"]])
+    expect(() => isDemoOf(args)).toThrow(/and --(help|port=9000) is one\. .*PORT=8001 npm start/);
+  expect(() => isDemoOf(["x"])).toThrow(SettingsError);
 });
 
 test("real, simulated and demo stacks never share a folder", () => {
