@@ -36,10 +36,26 @@ export async function joinCommand(
     throw new ConfigError(`The state folder ${stateDir} cannot be made (${String(error)}).`);
   }
   const key = newBoxKey();
-  const joined = await joinEdge(edgeUrl, { code, box, key });
+  const joined = await joinEdge(edgeUrl, { code, box, key }).catch((error: unknown) => {
+    throw hasJoined(stateDir, edgeUrl, error) ?? error;
+  });
   BoxMembership.keep(stateDir, edgeUrl, key, joined);
   print(`This machine joined ${edgeUrl.origin} as box ${joined.box}.`);
   return values.exit !== true;
+}
+
+/**
+ * Explains a used code on a machine that is a member already: the line that joins it, which works
+ * once, ran again. Null for any other error.
+ */
+function hasJoined(stateDir: string, { origin }: URL, error: unknown): JoinError | null {
+  if (!(error instanceof JoinError && error.code === "join_code_used")) return null;
+  const membership = BoxMembership.read(stateDir);
+  if (membership?.edge.origin !== origin) return null;
+  return new JoinError(
+    `This machine has joined ${origin} as box ${membership.box}, and the join code was used. Start the agent without "join".`,
+    error.code,
+  );
 }
 
 /**

@@ -9,7 +9,12 @@ import { KeyLimits, LimitsLeft } from "./key-limits.ts";
 import { Count, Figure, ScopeName, Time } from "./shapes.ts";
 
 /** The id of a key that the edge made. It is public: records and logs contain it. */
-export const KeyId = z.string().regex(/^[0-9a-f]{16}$/, "is not the id of a key");
+export const KeyId = z
+  .string()
+  .regex(
+    /^[0-9a-f]{16}$/,
+    "is not the id of a key that the edge made. Configured keys change with a deployment",
+  );
 
 /** More keys would slow down the isolates that learn them all. */
 export const KEYS_MAX = 1_000;

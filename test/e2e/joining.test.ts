@@ -58,6 +58,10 @@ test("a box joins, renews its certificate, returns after a restart, and leaves",
   for (const file of ["box-key.pem", "membership.json"])
     expect(statSync(fileOf("atlas", file)).mode & 0o777).toBe(0o600);
   const kept = readFileSync(fileOf("atlas", "membership.json"), "utf8");
+  const lineAgain = spawn("atlas", ["join", stack.url, code]);
+  await lineAgain.ended;
+  expect(lineAgain.tail().join("\n")).toContain(`has joined ${stack.url} as box atlas`);
+  expect(readFileSync(fileOf("atlas", "membership.json"), "utf8")).toBe(kept);
   const { certificate } = JSON.parse(kept) as { certificate: string };
   const secrets = keyLinesOf("atlas");
   expect(secrets).toHaveLength(1);
@@ -94,8 +98,9 @@ test("a box joins, renews its certificate, returns after a restart, and leaves",
   expect(await stateOf("atlas")).toMatchObject({ admission: null, models: [{ name: "m:latest" }] });
 });
 
-test("a code that is typed at a terminal is in no argument, environment, log or file", async () => {
+test("a code that is typed at a terminal and a key that is used are in no argument, environment, log or file", async () => {
   const code = await newCode();
+  const key = await usedKey();
   const stateDir = join(stack.folder, "elder");
   // `script` gives the agent a terminal of its own.
   const terminal = spawnProcess("script", ["-qefc", '"$NODE" "$AGENT" join "$EDGE"', "/dev/null"], {
@@ -126,7 +131,8 @@ test("a code that is typed at a terminal is in no argument, environment, log or 
     const [, afterwards = ""] = shown.slice(prompted).split("This machine joined");
     expect(afterwards).toContain("as box elder.");
     const { certificate } = JSON.parse(readFileSync(fileOf("elder", "membership.json"), "utf8"));
-    const secrets = [code, certificate, ...keyLinesOf("elder")];
+    const secrets = [code, certificate, key, ...keyLinesOf("elder")];
+    for (const secret of secrets) expect(stack.output().join("\n")).not.toContain(secret);
     for (const secret of secrets) expect(afterwards).not.toContain(secret);
     for (const id of readdirSync("/proc").filter((name) => /^\d+$/.test(name)))
       for (const what of ["cmdline", "environ"]) {
@@ -144,6 +150,26 @@ test("a code that is typed at a terminal is in no argument, environment, log or 
     await new Promise((resolve) => terminal.on("close", resolve));
   }
 });
+
+/**
+ * Makes a key, and uses it in a header and in the path, until the edge has counted its calls.
+ * @returns the part of the key that is secret
+ */
+async function usedKey(): Promise<string> {
+  const { id, key } = await admin("/api/keys", "POST", { name: "Ada", scopes: ["infer"] });
+  for (const [path, headers] of [
+    ["/ollama/api/generate", { authorization: `Bearer ${key}` }],
+    [`/ollama/k/${key}/api/generate`, {}],
+  ] as const) {
+    const body = JSON.stringify({ model: "no-such", prompt: "hello" });
+    const { status } = await fetch(stack.url + path, { method: "POST", headers, body });
+    expect(status).toBe(503); // no box is up
+  }
+  const requests = async () =>
+    ((await admin(`/api/keys/${id}`)).usage as { requests: number }).requests;
+  await eventually(async () => (await requests()) === 2);
+  return String(key).slice(-40);
+}
 
 /** The lines of the private key of a box. */
 const keyLinesOf = (name: string): string[] =>

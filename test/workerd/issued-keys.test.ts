@@ -277,6 +277,9 @@ test("an unknown id is a 404, and an edge without a secret makes no keys", async
     const body = method === "PATCH" ? { name: "b" } : method === "POST" ? {} : undefined;
     expect((await admin(`/api/keys/${newKeyId()}${path}`, method, body)).status, method).toBe(404);
   }
+  const configured = await admin("/api/keys/caller", "DELETE");
+  expect(configured.status).toBe(400);
+  expect(await configured.text()).toContain("Configured keys change with a deployment.");
   const answer = await openCall("/api/keys", {
     method: "POST",
     body: JSON.stringify({ name: "a", scopes: ["infer"] }),
