@@ -165,6 +165,9 @@ test("logs a wrong secret and a box name in use once, and keeps dialling", async
 
   const first = run([], { STATE_DIR: join(stack.folder, "first") });
   await eventually(() => isUp("home"));
+  const listed = await (await fetch(`${stack.url}/api/boxes`, { headers: admin })).text();
+  expect(listed).toContain('"admission":"secret"');
+  expect(listed).not.toContain(SECRET);
   const second = run([], { STATE_DIR: join(stack.folder, "second") });
   await eventually(async () =>
     second.lines.some((line) => line.includes("another agent is connected as box home")),
