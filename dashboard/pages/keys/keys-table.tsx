@@ -54,7 +54,7 @@ function Row({ shown: key, edit, rotate, end }: RowProps) {
       <td class="wrap" data-name="Limits">
         <Limits of={key} />
       </td>
-      <td class="wrap usage" data-name="Usage">
+      <td class="wrap spent" data-name="Usage">
         {usageText(key)}
         <span class="below">{spentText(key)}</span>
       </td>
