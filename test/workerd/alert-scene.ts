@@ -3,10 +3,13 @@
  * Receivers of messages are real.
  */
 import { runInDurableObject } from "cloudflare:test";
+import { env } from "cloudflare:workers";
 import { inject, vi } from "vitest";
 import { NewTarget } from "../../protocol/api/notifications.ts";
 import type { Readings } from "../../protocol/inventory.ts";
-import type { Aggregator } from "../../worker/aggregator/aggregator.ts";
+import type { RequestRecord } from "../../protocol/records.ts";
+import { Aggregator } from "../../worker/aggregator/aggregator.ts";
+import type { Bindings } from "../../worker/env.ts";
 import type { Received } from "../support/received.ts";
 import { gpuOf, readingsOf, systemOf } from "../support/records.ts";
 import { freshAggregator } from "./fresh-aggregator.ts";
@@ -32,6 +35,8 @@ export class AlertScene {
   readonly #storage: DurableObjectStorage;
   readonly #beside: Promise<unknown>[] = [];
   read: Reading | null = (readings) => readings;
+  /** The requests that end between two readings. */
+  calls: () => RequestRecord[] = () => [];
 
   constructor(aggregator: Aggregator, state: DurableObjectState) {
     this.aggregator = aggregator;
@@ -46,6 +51,8 @@ export class AlertScene {
     for (const endMs = Date.now() + ms; Date.now() < endMs; ) {
       vi.setSystemTime(Date.now() + STEP_MS);
       if (this.read !== null) await this.aggregator.read("atlas", this.read(healthy()));
+      const calls = this.calls();
+      if (calls.length > 0) await this.aggregator.ingest(calls, true);
       const alarmMs = await this.#storage.getAlarm();
       if (alarmMs !== null && alarmMs <= Date.now()) {
         await this.#storage.deleteAlarm();
@@ -55,16 +62,26 @@ export class AlertScene {
     }
   }
 
+  /** Lets time pass in which nothing arrives and no alarm runs. */
+  skip(ms: number): void {
+    vi.setSystemTime(Date.now() + ms);
+  }
+
   async add(wish: object) {
     const { result } = await this.aggregator.targets({ act: "add", target: NewTarget.parse(wish) });
     return result as { id: string };
   }
 }
 
-export async function scene<Result>(work: (scene: AlertScene) => Promise<Result>): Promise<Result> {
-  return runInDurableObject(await freshAggregator(), (aggregator: Aggregator, state) =>
-    work(new AlertScene(aggregator, state)),
-  );
+/** @param settings  replace those that the Aggregator has in other tests */
+export async function scene<Result>(
+  work: (scene: AlertScene) => Promise<Result>,
+  settings: Partial<Bindings> | null = null,
+): Promise<Result> {
+  return runInDurableObject(await freshAggregator(), (plain: Aggregator, state) => {
+    const object = settings === null ? plain : new Aggregator(state, { ...env, ...settings });
+    return work(new AlertScene(object, state));
+  });
 }
 
 /** Returns the address of a path of the receiver, and what it got there. */

@@ -5,17 +5,15 @@
 import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterAll, beforeAll, test, vi } from "vitest";
-import * as z from "zod";
 import type { KeyLimits } from "../../protocol/api/key-limits.ts";
 import { newRequestId } from "../../protocol/request-id.ts";
 import { Aggregator } from "../../worker/aggregator/aggregator.ts";
 import type { Bindings } from "../../worker/env.ts";
-import { ttlOf } from "../../worker/export/clickhouse/retention.ts";
-import { CLICKHOUSE_TABLES } from "../../worker/export/clickhouse/schema.ts";
-import { RETENTION, STORE_RETENTION_VARIABLES, storeRetentionOf } from "../../worker/retention.ts";
+import { RETENTION } from "../../worker/retention.ts";
 import { scaled, type Units } from "../support/cost/bill.ts";
 import { callUse, limitsOf } from "../support/key-limits.ts";
 import { recordOf } from "../support/records.ts";
+import { CLICKHOUSE_BINDINGS, clickHouseAnswer } from "./fake-clickhouse.ts";
 import { Meter } from "./meter.ts";
 import {
   HOURS_ROUNDS,
@@ -49,34 +47,12 @@ async function addedCost(callers: number, more: Special): Promise<Units> {
   return scaled(await plainCost(callers), -1, whole);
 }
 
-const asLines = (rows: readonly object[]) => rows.map((row) => `${JSON.stringify(row)}\n`).join("");
-
-/** The tables of ClickHouse, as it lists them after a migration with the default settings. */
-const COLUMNS = asLines(
-  CLICKHOUSE_TABLES.flatMap(({ name: table, columns }) =>
-    columns.map(([name, type]) => ({ table, name, type })),
-  ),
-);
-const ENGINES = asLines(
-  CLICKHOUSE_TABLES.map((table) => {
-    const ttl = ttlOf(table, storeRetentionOf(z.object(STORE_RETENTION_VARIABLES).parse({})));
-    return { name: table.name, engine: `MergeTree TTL ${ttl} SETTINGS index_granularity = 8192` };
-  }),
-);
-
 /** The answers of ClickHouse are made up. */
 async function storeCost(callers: number): Promise<Units> {
   const realFetch = globalThis.fetch;
-  globalThis.fetch = async (_, init) =>
-    new Response(String(init?.body).includes("system.tables") ? ENGINES : COLUMNS);
-  const settings = {
-    EXPORTER_TYPE: "clickhouse",
-    CLICKHOUSE_URL: "https://clickhouse.example:8443",
-    CLICKHOUSE_USER: "edge",
-    CLICKHOUSE_PASSWORD: "a-password",
-  };
+  globalThis.fetch = async (_, init) => clickHouseAnswer(String(init?.body));
   try {
-    return await addedCost(callers, { settings });
+    return await addedCost(callers, { settings: CLICKHOUSE_BINDINGS });
   } finally {
     globalThis.fetch = realFetch;
   }

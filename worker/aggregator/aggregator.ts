@@ -77,8 +77,10 @@ export class Aggregator extends AggregatorReads {
     takeGone(this.stores, box, atMs);
   }
 
-  forgetBox(box: string, call: ChangingCall = null): Promise<void> {
-    return this.#audited({ call, make: () => this.stores.forgetBox(box) });
+  async forgetBox(box: string, call: ChangingCall = null): Promise<void> {
+    await this.#audited({ call, make: () => this.stores.forgetBox(box) });
+    // It may have been the only one from which anything arrives.
+    this.stores.alerts.lookNow(Date.now());
   }
 
   read(box: string, readings: Readings): Promise<void> {
