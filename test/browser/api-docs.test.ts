@@ -15,6 +15,8 @@ test.concurrent.for(["light", "dark"] as const)(
       await page.setViewportSize({ width, height: 900 });
       expect(await viewer.overflow(), `at ${width} px`).toBeLessThanOrEqual(0);
     }
+    await page.setViewportSize({ width: 360, height: 900 });
+    expect(await viewer.accessibilityViolations()).toEqual([]);
     await route.getByLabel("seconds", { exact: true }).fill("900");
     await route.getByRole("button", { name: "Try it" }).click();
     await route.getByText(/^HTTP 200, \d+ ms\n\{\n {2}"from"/).waitFor();

@@ -92,13 +92,13 @@ function route(
 ): Html {
   const answers = Object.entries(responses[200]?.content ?? {});
   return html`<article>
-    <h3 id="${operationId}">${methodBadge(method)}${path}</h3>
+    <h2 id="${operationId}">${methodBadge(method)}${path}</h2>
     <p>${summary}. ${neededKey(security)}</p>
     ${description === undefined ? "" : html`<p>${description}</p>`}
     <pre>${example}</pre>
-    ${parameters === undefined ? "" : html`<h4>Parameters</h4>${parameterTable(parameters)}`}
-    ${requestBody === undefined ? "" : html`<h4>Body</h4>${bodyOf(jsonSchemaOf(requestBody))}`}
-    <h4>Answer</h4>
+    ${parameters === undefined ? "" : html`<h3>Parameters</h3>${parameterTable(parameters)}`}
+    ${requestBody === undefined ? "" : html`<h3>Body</h3>${bodyOf(jsonSchemaOf(requestBody))}`}
+    <h3>Answer</h3>
     <ul>
       ${answers.map(
         ([media, { schema = {} }]) =>
