@@ -145,7 +145,7 @@ function Work({ box }: { box: LiveBox }) {
         {drawnRunning + drawnWaiting === 0 && <i />}
       </span>
       <span class="quiet">
-        {count(running)} running, {count(waiting)} waiting
+        <span>{count(running)} running,</span> <span>{count(waiting)} waiting</span>
       </span>
     </div>
   );
