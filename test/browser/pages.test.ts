@@ -37,7 +37,9 @@ const CASES = PAGES.flatMap(([hash, shows]) => THEMES.map((theme) => ({ hash, sh
 test.concurrent.for(CASES)(
   "renders $hash in the $theme theme, from phone to wall display",
   async ({ hash, shows, theme }, { expect }) => {
-    await using viewer = await Viewer.open(hash, { colorScheme: theme });
+    // The dark theme stands for screens of double density too.
+    const deviceScaleFactor = theme === "dark" ? 2 : 1;
+    await using viewer = await Viewer.open(hash, { colorScheme: theme, deviceScaleFactor });
     const { page } = viewer;
     // Parts far down are loaded when the reader comes near.
     const isShown = async () => {
