@@ -131,7 +131,7 @@ function LegendEntry({ group, name, colour, split, index }: LegendProps) {
       {name} <b>{compact(index === null ? group.total : (group.requests[index] ?? 0))}</b>
     </>
   );
-  if (group.group === null) return <span>{text}</span>;
+  if (group.group === null) return <span class="legend-entry">{text}</span>;
   const isChosen = scope.value[split] === group.group;
   return (
     <button
