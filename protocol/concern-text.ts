@@ -69,7 +69,7 @@ function predicateOf(concern: Concern, formats: ConcernFormats): string {
     `${count(value)} ${value === 1 ? noun : `${noun}s`}`;
   switch (concern.code) {
     case "no_box":
-      return "has ever connected";
+      return "is known";
     case "recording_off":
       return "is off: requests are served but not recorded";
     case "error_rate_high": {

@@ -29,7 +29,7 @@ export async function joinCommand(
   const { edgeUrl, box, stateDir } = configOf({ ...environment, EDGE_URL: edge });
   const code = (given ?? (await codeFromInput())).trim();
   if (!JoinCode.safeParse(code).success)
-    throw new ConfigError("The join code is not complete: it begins with oej_. Copy it again.");
+    throw new ConfigError("The join code is not complete: it has 64 characters. Copy it again.");
   try {
     makeStateFolder(stateDir);
   } catch (error) {

@@ -7,7 +7,7 @@ export const EDGE_CONCERNS = {
   /** No alert: an edge that is being set up has no box yet, and one without boxes has no series for them. */
   no_box: {
     subject: "edge",
-    description: "No box has ever connected.",
+    description: "No box is known: none has connected yet, or all were forgotten.",
     severity: "warning",
     degrades: true,
     alert: null,

@@ -40,7 +40,7 @@ export function systemState(
   const all = machineOf(samples);
   const errors =
     each.length === 0
-      ? "no box has ever connected"
+      ? "no box is known"
       : each.map(({ box, error }) => `${box}: ${error}`).join("; ");
   return { ...all, timestamp: isoOf(nowMs), error: all.available ? null : errors, boxes: each };
 }

@@ -61,7 +61,7 @@ test("instrumentation that is off has its own code and degrades the edge", () =>
 });
 
 test("an edge without a box, and one whose repository cannot be reached", () => {
-  expect(summariesWith({ boxes: [] })).toEqual(["warning no_box: No box has ever connected"]);
+  expect(summariesWith({ boxes: [] })).toEqual(["warning no_box: No box is known"]);
   expect(summariesWith({ repositoryError: "answered HTTP 503" })).toEqual([
     "warning repository_stale: Model repository cannot be changed and may be out of date: postgres answered HTTP 503",
   ]);

@@ -84,7 +84,7 @@ const NONE = {
 };
 
 test.each<[name: string, boxes: RegisteredBox[], up: string[], error: RegExp]>([
-  ["no box", [], [], /^no box has ever connected$/],
+  ["no box", [], [], /^no box is known$/],
   ["a box that is down", [boxOf("atlas", systemOf(NOW))], [], /^atlas: the box is not connected$/],
   [
     "a box without readings",
