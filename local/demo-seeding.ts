@@ -24,8 +24,12 @@ export function seedHistory(box: SimulatedBox, folder: string, nowMs: number): v
       prompt,
       source,
       open: {
-        ...{ method: "POST", path: endpoint, headers: [], keep_text: true },
-        ...{ client_ip: record.client_ip, user_agent: record.user_agent },
+        method: "POST",
+        path: endpoint,
+        headers: [],
+        keep_text: true,
+        client_ip: record.client_ip,
+        user_agent: record.user_agent,
         ...facts,
       },
     });

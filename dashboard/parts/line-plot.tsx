@@ -37,7 +37,8 @@ export function LinePlot({ title, buckets, lines, format, top, moment }: Props) 
       lines
         .toSorted((a, b) => Number(b.isWide ?? false) - Number(a.isWide ?? false))
         .map(({ name, colour, isWide, values }) => ({
-          ...{ name, class: `line ${colour}${isWide ? " wide" : ""}` },
+          name,
+          class: `line ${colour}${isWide ? " wide" : ""}`,
           whole: linePath(isUnfinished ? values.with(-1, null) : values, max, width),
           end: isUnfinished ? unfinishedPath(values, max) : "",
         })),

@@ -2,6 +2,7 @@
 import type { ThresholdsState } from "../../protocol/api/thresholds.ts";
 import type { ThresholdCode, ThresholdRule } from "../../protocol/thresholds.ts";
 import { short, UNKNOWN } from "./format.ts";
+import { isSameModel } from "./models.ts";
 
 type Place = "everywhere" | "box" | "model";
 
@@ -14,7 +15,10 @@ export const THRESHOLD_NAMES: Record<
   latency_high: { name: "Latency (P95)", unit: "ms", place: "everywhere" },
   queue_long: { name: "Requests waiting", unit: "requests", place: "everywhere" },
   model_errors_high: {
-    ...{ name: "Failed requests of a model", unit: "%", place: "model", isShare: true },
+    name: "Failed requests of a model",
+    unit: "%",
+    place: "model",
+    isShare: true,
   },
   model_latency_high: { name: "Latency of a model (P95)", unit: "ms", place: "model" },
   gpu_hot: { name: "GPU temperature", unit: "°C", place: "box" },
@@ -46,8 +50,11 @@ export function draftOf(rule: Limits & Partial<ThresholdRule>): ThresholdDraft {
   const typed = (value: number | null) =>
     value === null ? "" : String(rounded(value * factorOf(rule.code)));
   return {
-    ...{ code: rule.code, box: rule.box ?? "", model: rule.model ?? "" },
-    ...{ warning: typed(rule.warning), critical: typed(rule.critical) },
+    code: rule.code,
+    box: rule.box ?? "",
+    model: rule.model ?? "",
+    warning: typed(rule.warning),
+    critical: typed(rule.critical),
   };
 }
 
@@ -79,8 +86,11 @@ export function faultOf({ code, warning, critical }: ThresholdRule): string | nu
   return null;
 }
 
+/** A model is the same with and without `:latest`, as it is for the edge. */
 const isSamePlace = (one: ThresholdRule, other: ThresholdRule): boolean =>
-  one.code === other.code && one.box === other.box && one.model === other.model;
+  one.code === other.code &&
+  one.box === other.box &&
+  isSameModel(one.model ?? "", other.model ?? "");
 
 /**
  * Returns the rules with one more. It replaces the one that it was made from, and any for the same

@@ -207,7 +207,10 @@ test("a box is updated to the agent that its edge serves, and its open call is a
   const program = join(stack.folder, "older-agent.mjs");
   writeFileSync(program, await builtAgent("0.0.1"));
   const agent = stack.spawnAgent({
-    ...{ name: "dill", ollamaUrl: ollama.url, program, env: { EDGE_URL: "" } },
+    name: "dill",
+    ollamaUrl: ollama.url,
+    program,
+    env: { EDGE_URL: "" },
     args: ["join", stack.url, await newCode()],
   });
   const before = await eventually(isUp("dill"), () => agent.tail().join("\n"));

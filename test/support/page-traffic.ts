@@ -121,19 +121,35 @@ function eventOf(live: Live, step: number): Live {
     { code: "ollama_unreachable", severity: "critical", subject, since, params: { error: null } },
     { code: "box_draining", severity: "warning", subject, since, params: { in_flight: step } },
     {
-      ...{ code: "model_errors_high", severity: "warning", subject: model, since },
+      code: "model_errors_high",
+      severity: "warning",
+      subject: model,
+      since,
       params: { error_rate: 0.1, errors: step, requests: 10 * step, minutes: 5 },
     },
     {
-      ...{ code: "model_on_cpu", severity: "warning", subject: model, since },
+      code: "model_on_cpu",
+      severity: "warning",
+      subject: model,
+      since,
       params: { cpu_share: 0.3, cpu_bytes: 3e9 },
     },
   ];
   const open = (n: number): Live["in_flight"][number] => ({
     request_id: `0190b5a0-0000-7000-8000-00000000000${n}`,
-    ...{ started_at: since, model: "llama3.2", endpoint: "/api/chat", is_queued: n > 1 },
-    ...{ queue_position: null, queue_eta_ms: null, phase: "decode", completion_tokens: step },
-    ...{ tokens_per_second: step, client_ip: null, key_id: null, key_name: null, box: name },
+    started_at: since,
+    model: "llama3.2",
+    endpoint: "/api/chat",
+    is_queued: n > 1,
+    queue_position: null,
+    queue_eta_ms: null,
+    phase: "decode",
+    completion_tokens: step,
+    tokens_per_second: step,
+    client_ip: null,
+    key_id: null,
+    key_name: null,
+    box: name,
   });
   const times = 10 ** (step % 4);
   return {

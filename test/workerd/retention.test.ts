@@ -14,8 +14,11 @@ const HOURS = 3_600_000;
 
 test("keeps each kind of data as long as the settings state", async () => {
   const settings = {
-    ...{ RETENTION_LOGS_DAYS: "2", RETENTION_TEXTS_HOURS: "3" },
-    ...{ RETENTION_EVENTS_DAYS: "1", RETENTION_SAMPLES_HOURS: "2", RETENTION_AUDIT_DAYS: "30" },
+    RETENTION_LOGS_DAYS: "2",
+    RETENTION_TEXTS_HOURS: "3",
+    RETENTION_EVENTS_DAYS: "1",
+    RETENTION_SAMPLES_HOURS: "2",
+    RETENTION_AUDIT_DAYS: "30",
   };
   const stub = env.AGGREGATOR.getByName(`kept-${crypto.randomUUID()}`);
   await runInDurableObject(stub, async (_, state) => {
@@ -57,14 +60,25 @@ test("the configuration shows the retention of each kind of data", async () => {
     return Config.parse(await answer.json()).retention;
   };
   expect(await retentionWith({})).toMatchObject({
-    ...{ logs_days: 7, texts_hours: 168, samples_hours: 24, events_days: null, audit_days: 400 },
+    logs_days: 7,
+    texts_hours: 168,
+    samples_hours: 24,
+    events_days: null,
+    audit_days: 400,
     stores: null,
   });
   const set = {
-    ...{ RETENTION_LOGS_DAYS: "30", RETENTION_TEXTS_HOURS: "12", RETENTION_EVENTS_DAYS: "90" },
-    ...{ RETENTION_SAMPLES_HOURS: "48", RETENTION_AUDIT_DAYS: "365" },
+    RETENTION_LOGS_DAYS: "30",
+    RETENTION_TEXTS_HOURS: "12",
+    RETENTION_EVENTS_DAYS: "90",
+    RETENTION_SAMPLES_HOURS: "48",
+    RETENTION_AUDIT_DAYS: "365",
   };
   expect(await retentionWith(set)).toMatchObject({
-    ...{ logs_days: 30, texts_hours: 12, samples_hours: 48, events_days: 90, audit_days: 365 },
+    logs_days: 30,
+    texts_hours: 12,
+    samples_hours: 48,
+    events_days: 90,
+    audit_days: 365,
   });
 });

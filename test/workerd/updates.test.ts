@@ -59,7 +59,9 @@ test("an offer is signed for the process of the box and has the digest of the se
   expect(answer.status, await answer.clone().text()).toBe(200);
   const file = { version: VERSION, ...(await servedFile()) };
   expect(await answer.json()).toEqual({
-    ...{ status: "offered", box: name, from_version: "0.0.1" },
+    status: "offered",
+    box: name,
+    from_version: "0.0.1",
     ...file,
   });
   const { payload } = await agent.next(FrameType.update);

@@ -157,8 +157,15 @@ export function openStores(
   const intake: Intake = new Intake(
     storage,
     {
-      ...{ ledger, cells, keyHours, epochs, outbox, held, moves },
-      ...{ repository: localRepository, observers: [learned, events, bypasses, recentCalls] },
+      ledger,
+      cells,
+      keyHours,
+      epochs,
+      outbox,
+      held,
+      moves,
+      repository: localRepository,
+      observers: [learned, events, bypasses, recentCalls],
     },
     nowMs,
   );

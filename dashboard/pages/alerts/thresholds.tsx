@@ -24,7 +24,11 @@ type Opened =
   | { kind: "remove"; rule: ThresholdRule };
 
 const NEW: ThresholdDraft = {
-  ...{ code: "model_latency_high", box: "", model: "", warning: "", critical: "" },
+  code: "model_latency_high",
+  box: "",
+  model: "",
+  warning: "",
+  critical: "",
 };
 
 export function ThresholdSection() {
@@ -42,11 +46,7 @@ export function ThresholdSection() {
     <Section
       title="Thresholds"
       aside={
-        <button
-          type="button"
-          disabled={data === null}
-          onClick={() => setOpened({ kind: "form", draft: NEW, from: null })}
-        >
+        <button type="button" disabled={data === null} onClick={() => edit(NEW, null)}>
           Add a threshold
         </button>
       }

@@ -78,7 +78,9 @@ export function MachineHistory({ box }: { box: string }) {
     const cut = cutOf(at, span, Date.now());
     const buckets = bucketsOf(at, cut);
     const chart = (title: string, figure: GpuFigure, format: HistoryChart["format"]) => ({
-      ...{ title, buckets, format },
+      title,
+      buckets,
+      format,
       lines: gpuLines(gpus.data?.gpus ?? [], figure, cut, box !== ""),
     });
     return [
@@ -138,24 +140,31 @@ type MachineChart = Pick<HistoryChart, "title" | "format" | "top"> & { lines: Li
 
 const machineCharts = (points: readonly SystemPoint[]): MachineChart[] => [
   {
-    ...{ title: "CPU", format: ofHundred, top: 100 },
+    title: "CPU",
+    format: ofHundred,
+    top: 100,
     lines: [{ name: "CPU", colour: "one", values: points.map(({ cpu_percent }) => cpu_percent) }],
   },
   {
-    ...{ title: "Memory", format: short },
+    title: "Memory",
+    format: short,
     lines: [
       { name: "Memory", colour: "two", values: points.map(({ memory_used_gb }) => memory_used_gb) },
     ],
   },
   {
-    ...{ title: "Requests", format: short },
+    title: "Requests",
+    format: short,
     lines: [
       {
-        ...{ name: "In flight", colour: "one", isWide: true },
+        name: "In flight",
+        colour: "one",
+        isWide: true,
         values: points.map(({ in_flight }) => in_flight),
       },
       {
-        ...{ name: "Queued", colour: "three" },
+        name: "Queued",
+        colour: "three",
         values: points.map(({ queue_depth }) => queue_depth),
       },
     ],

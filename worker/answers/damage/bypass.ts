@@ -66,7 +66,11 @@ export function bypassedNext(
     const sum = readings.reduce((total, { busy }) => total + busy, 0);
     return [
       {
-        ...{ box, gpu, since_ms: was?.since_ms ?? first.atMs, last_ms: last.atMs, samples: count },
+        box,
+        gpu,
+        since_ms: was?.since_ms ?? first.atMs,
+        last_ms: last.atMs,
+        samples: count,
         quiet_ms: (was?.quiet_ms ?? 0) + last.atMs - fromMs,
         utilization_percent: ((was?.utilization_percent ?? 0) * (was?.samples ?? 0) + sum) / count,
         model: model ?? was?.model ?? null,

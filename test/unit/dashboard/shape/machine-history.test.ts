@@ -64,10 +64,14 @@ const spanOfMinutes = (from: number, until: number) =>
 
 test("draws the buckets of a selected time, and only the last of all is unfinished", () => {
   expect(cutOf(MINUTES, spanOfMinutes(10, 20), NOW_MS)).toEqual({
-    ...{ from: 10, until: 20, isUnfinished: false },
+    from: 10,
+    until: 20,
+    isUnfinished: false,
   });
   expect(cutOf(MINUTES, spanOfMinutes(50, 60), NOW_MS)).toEqual({
-    ...{ from: 50, until: 60, isUnfinished: true },
+    from: 50,
+    until: 60,
+    isUnfinished: true,
   });
   // A bucket that lies partly in it belongs to it.
   expect(cutOf(MINUTES, spanOfMinutes(10.5, 11.5), NOW_MS)).toMatchObject({ from: 10, until: 12 });

@@ -69,6 +69,9 @@ test("keeps one rule for each concern, box and model", () => {
   const moved = withRule(rules, rule("gpu_hot", { box: "hermes" }), rules[1] ?? null);
   expect(moved.map(placeText)).toEqual(["All", "hermes"]);
   expect(withoutRule(rules, rule("gpu_hot"))).toEqual([rules[1]]);
+  const tagged = [rule("model_latency_high", { model: "llama3.2:latest" })];
+  const replaced = withRule(tagged, rule("model_latency_high", { model: "llama3.2" }), null);
+  expect(ThresholdRules.parse(replaced)).toHaveLength(1);
 });
 
 test("names the place of a rule, and lists the built-in thresholds that no rule replaces", () => {

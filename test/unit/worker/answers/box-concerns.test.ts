@@ -223,9 +223,14 @@ test("a GPU that is busy for nobody is a concern after two minutes", () => {
     summariesWith({
       bypassed: [
         {
-          ...{ box: "atlas", gpu: 0, since_ms: NOW - 120_000, last_ms: NOW },
+          box: "atlas",
+          gpu: 0,
+          since_ms: NOW - 120_000,
+          last_ms: NOW,
           quiet_ms: 1_000 * seconds,
-          ...{ utilization_percent, samples: 12, model },
+          utilization_percent,
+          samples: 12,
+          model,
         },
       ],
     });

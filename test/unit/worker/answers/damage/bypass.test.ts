@@ -41,9 +41,14 @@ function after(steps: readonly Step[]): Bypassed[] {
 test("a GPU that is busy while nothing is in flight counts from its first such reading", () => {
   expect(after([{}, {}, { busy: [80] }])).toEqual([
     {
-      ...{ box: "atlas", gpu: 0, since_ms: START + EVERY_MS, last_ms: START + 2 * EVERY_MS },
+      box: "atlas",
+      gpu: 0,
+      since_ms: START + EVERY_MS,
+      last_ms: START + 2 * EVERY_MS,
       quiet_ms: EVERY_MS,
-      ...{ utilization_percent: 85, samples: 2, model: null },
+      utilization_percent: 85,
+      samples: 2,
+      model: null,
     },
   ]);
 });

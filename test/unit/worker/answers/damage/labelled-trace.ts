@@ -123,8 +123,13 @@ function served(
       return recordOf(
         Math.round(startMs),
         {
-          ...{ model, latency_ms, load_ms, decode_ms, completion_tokens: tokens },
-          ...{ prompt_tokens: read, ...fit.finished(sent, read) },
+          model,
+          latency_ms,
+          load_ms,
+          decode_ms,
+          completion_tokens: tokens,
+          prompt_tokens: read,
+          ...fit.finished(sent, read),
           energy_j: latency_ms * 0.3,
           key_name: model === "llama3.2" && context === 4_096 ? "app" : "other",
         },

@@ -60,8 +60,14 @@ export function incidentsOf({ plant }: Planted, seed: number): Incident[] {
     const box = registered(nowMs, machine, readings);
     const { boxes } = boxesState([box], [statusOf(box, nowMs)], nowMs);
     const concerns = concernsOf({
-      ...{ boxes, recent: liveOf({}).recent, queueDepth: 0, isRecording: true },
-      ...{ repositoryError: null, untrusted: [], recentByModel: [], thresholds: [] },
+      boxes,
+      recent: liveOf({}).recent,
+      queueDepth: 0,
+      isRecording: true,
+      repositoryError: null,
+      untrusted: [],
+      recentByModel: [],
+      thresholds: [],
       stores: [storeOf(machine.storeBacklog)],
       largest: [{ box: BOX, name: "deepseek-r1:671b", size_bytes: LARGEST_BYTES }],
       bypassed: bypasses.all(),
@@ -88,8 +94,12 @@ const calmMachine = (between: Between): Machine => ({
   busyPercent: between(0, 15),
   temperatureC: between(40, 82),
   throttleReasons: oneOf([[], ["gpu_idle"]], between),
-  ...{ gpuError: null, hasGpu: true, ollamaError: null },
-  ...{ sizeBytes: 8 * GIB, vramBytes: 8 * GIB, freeBytes: between(151, 900) * GIB },
+  gpuError: null,
+  hasGpu: true,
+  ollamaError: null,
+  sizeBytes: 8 * GIB,
+  vramBytes: 8 * GIB,
+  freeBytes: between(151, 900) * GIB,
   skewMs: between(-3_000, 3_000),
   agentVersion: oneOf([VERSION, "0.1.1"], between),
   storeBacklog: between(0, 9_000),
@@ -161,9 +171,16 @@ const registered = (nowMs: number, machine: Machine, readings: Readings): Regist
 
 function storeOf(backlog: number) {
   const health: SinkHealth = {
-    ...{ sink: "clickhouse", state: "ok", backlog: Math.round(backlog), last_error: null },
-    ...{ last_success: new Date(NOW).toISOString(), next_attempt: null, delivered: 0, dropped: 0 },
-    ...{ set_aside: 0, clearing: false },
+    sink: "clickhouse",
+    state: "ok",
+    backlog: Math.round(backlog),
+    last_error: null,
+    last_success: new Date(NOW).toISOString(),
+    next_attempt: null,
+    delivered: 0,
+    dropped: 0,
+    set_aside: 0,
+    clearing: false,
   };
   return { health, lastDroppedMs: null, lastRefused: null };
 }
