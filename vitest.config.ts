@@ -1,6 +1,7 @@
 import { availableParallelism } from "node:os";
 import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
+import { CONDITION_MS, TEST_MS } from "./test/support/patience.ts";
 
 /** Most end-to-end tests wait for processes and timers, so more files than cores run at once. */
 const WORKERS = Math.max(5, availableParallelism());
@@ -17,8 +18,12 @@ const IN_ONE_PROCESS = { isolate: false };
 /** Packages come with source maps without their sources, which is a warning for each start. */
 const QUIET = { logLevel: "error" } as const;
 
-/** A file's first test also pays for a cold runtime, and a busy machine is several times slower. */
-const PATIENT = { testTimeout: 30_000, hookTimeout: 30_000 };
+/** The same for every layer. */
+const PATIENT = {
+  testTimeout: TEST_MS,
+  hookTimeout: TEST_MS,
+  expect: { poll: { timeout: CONDITION_MS } },
+};
 
 /**
  * The six layers of tests:
@@ -67,15 +72,12 @@ export default defineConfig({
       },
       {
         test: {
+          ...PATIENT,
           name: "browser",
           include: ["test/browser/**/*.test.ts"],
           ...ONE_AT_A_TIME,
           ...IN_ONE_PROCESS,
           globalSetup: ["test/support/built.ts", "test/browser/setup.ts"],
-          // The pages of a file load side by side: on a busy machine each takes seconds.
-          expect: { poll: { timeout: 15_000 } },
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
         },
       },
       {
@@ -89,47 +91,43 @@ export default defineConfig({
           })),
         ],
         test: {
+          ...PATIENT,
           ...ONE_AT_A_TIME,
           ...IN_ONE_PROCESS,
           name: "stores",
           include: ["test/stores/**/*.test.ts"],
           setupFiles: "test/workerd/fresh-edge.ts",
           globalSetup: ["test/support/runtime-noise.ts", "test/support/engines/global-setup.ts"],
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
         },
       },
       {
         test: {
+          ...PATIENT,
           ...IN_ONE_PROCESS,
           name: "e2e",
           globalSetup: "test/support/built.ts",
           setupFiles: "test/support/one-call-a-connection.ts",
           include: ["test/e2e/**/*.test.ts"],
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
         },
       },
       {
         test: {
+          ...PATIENT,
           ...IN_ONE_PROCESS,
           name: "faults",
           globalSetup: "test/support/built.ts",
           include: ["test/faults/**/*.test.ts"],
           // The slices mostly wait; each has processes of its own.
           maxConcurrency: 6,
-          testTimeout: 120_000,
-          hookTimeout: 60_000,
         },
       },
       {
         // Not part of `npm test`: `npm run test:executable` fetches a Node of 50 MB and builds it first.
         test: {
+          ...PATIENT,
           name: "executable",
           globalSetup: "test/support/built.ts",
           include: ["test/executable/**/*.test.ts"],
-          testTimeout: 120_000,
-          hookTimeout: 60_000,
         },
       },
     ],

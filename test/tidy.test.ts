@@ -14,7 +14,7 @@ const LINE_CHARS_MAX = 120;
 /** A longer file has a second idea. JSON is generated. */
 const FILE_LINES_MAX = 300;
 
-test("prose keeps to the house rules", { timeout: 180_000 }, () => {
+test("prose keeps to the house rules", () => {
   const found = findings(passages()).map(
     ({ file, line, rule, text }) => `${file}:${line}: ${rule}: ${text}`,
   );

@@ -39,7 +39,7 @@ test("measures a model on a box, and shows the change of the second run against 
     // The second run would find the model in memory.
     if (runs === 2) await section.getByLabel("Unload first, to measure the load").check();
     await start.click();
-    await section.getByText("done", { exact: true }).waitFor({ timeout: 60_000 });
+    await section.getByText("done", { exact: true }).waitFor();
     // The heading, and one row for each length of the prompt.
     await expect.poll(() => rows.count()).toBe(1 + 3 * runs);
     await section.getByRole("button", { name: "Close bench" }).click();
@@ -66,7 +66,7 @@ test("cancels a bench", async () => {
   await page.getByRole("button", { name: "Cancel bench" }).click();
   await page.getByText("Cancelled").waitFor();
   // The box is free again.
-  await expect.poll(async () => (await stack.boxes())[0]?.in_flight, { timeout: 30_000 }).toBe(0);
+  await expect.poll(async () => (await stack.boxes())[0]?.in_flight).toBe(0);
 });
 
 test("shows why a bench failed", async () => {

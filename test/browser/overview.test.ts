@@ -15,9 +15,7 @@ test.concurrent("shows the totals of the API and updates them live", async ({ ex
     await (await fetch(`${edgeUrl()}/api/stats/current`)).json(),
   );
   await expect
-    .poll(async () => Number((await shown.getAttribute("title"))?.replaceAll(",", "")), {
-      timeout: 15_000,
-    })
+    .poll(async () => Number((await shown.getAttribute("title"))?.replaceAll(",", "")))
     .toBeGreaterThanOrEqual(total_requests);
   expect(viewer.errors).toEqual([]);
 });

@@ -46,7 +46,7 @@ test.concurrent.for(CASES)(
       await page.evaluate("scrollTo(0, document.body.scrollHeight)");
       return page.getByText(shows, { exact: true }).first().isVisible();
     };
-    await expect.poll(isShown, { timeout: 30_000, message: shows }).toBe(true);
+    await expect.poll(isShown, { message: shows }).toBe(true);
     await expect.poll(() => page.locator(".skeleton").count()).toBe(0);
     // A row half below the bar at the top counts as too small to press. The reader scrolls it into sight.
     await page.evaluate("scrollTo(0, 0)");
@@ -59,10 +59,7 @@ test.concurrent.for(CASES)(
       if (width === 1_280 || (width === 360 && theme === "light"))
         // Rows that arrive during the check move what it measures, so it is repeated.
         await expect
-          .poll(() => viewer.accessibilityViolations(), {
-            message: `at ${width} px`,
-            timeout: 20_000,
-          })
+          .poll(() => viewer.accessibilityViolations(), { message: `at ${width} px` })
           .toEqual([]);
     }
     expect(viewer.errors).toEqual([]);

@@ -88,7 +88,7 @@ test("an owner adds a box, and the page shows it with its GPU and models when it
   expect(command).toContain(`sh install.sh ${walk.url} oej_`);
   walk.join(command, "// another build\n");
   const added = page.locator(".joined");
-  await added.getByText("atlas is up").waitFor({ timeout: 60_000 });
+  await added.getByText("atlas is up").waitFor();
   await added.getByText("NVIDIA GeForce RTX 4090 (simulated)").waitFor();
   await added.getByText("llama3.2:latest, qwen3:8b").waitFor();
   await page.getByRole("button", { name: "Close" }).click();

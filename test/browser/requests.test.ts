@@ -25,7 +25,7 @@ beforeAll(async () => {
     };
     return logs.length > 0;
   });
-}, 60_000);
+});
 
 test.concurrent("shows a model name and a prompt that contain markup as text", async () => {
   await using viewer = await Viewer.open(`#/requests?q=lighthouses`);

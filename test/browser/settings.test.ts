@@ -49,9 +49,7 @@ test("sets a price per kWh by hour, shows what is wrong with it, and then the co
   await callModel({ model: "llama3.2" });
   const costs = async () =>
     Costs.parse(await (await fetch(`${edgeUrl()}/api/costs?by=box`)).json());
-  await expect
-    .poll(async () => (await costs()).rows.some(({ cost }) => cost !== null), { timeout: 30_000 })
-    .toBe(true);
+  await expect.poll(async () => (await costs()).rows.some(({ cost }) => cost !== null)).toBe(true);
   await page.goto(`${edgeUrl()}/#/system`);
   await page.getByText(/\$[\d.]+ per day at this rate/).waitFor();
   await page.getByRole("link", { name: "Usage & energy", exact: true }).click();

@@ -3,6 +3,7 @@ import { AxeBuilder } from "@axe-core/playwright";
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
 import { afterAll, beforeAll, inject } from "vitest";
 import { viewerOf } from "../support/chromium.ts";
+import { CONDITION_MS } from "../support/patience.ts";
 
 export const edgeUrl = (): string => inject("edgeUrl");
 
@@ -56,7 +57,7 @@ export class Viewer implements AsyncDisposable {
       ...options,
     });
     const viewer = new Viewer(await context.newPage());
-    viewer.page.setDefaultTimeout(30_000);
+    viewer.page.setDefaultTimeout(CONDITION_MS);
     await viewer.page.goto(`${url}/${hash}`);
     return viewer;
   }

@@ -2,7 +2,7 @@
  * Texts that must not be stored are in no file: neither of the edge, nor of the agent, nor of the
  * external stores.
  */
-import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Child } from "../../local/processes.ts";
 import { Canaries } from "../support/canaries.ts";
 import { dumpOf } from "../support/engines/dump.ts";
@@ -15,9 +15,6 @@ import {
   startQuotingOllama,
 } from "../support/quoting-ollama.ts";
 import { eventually, freePort, TestStack } from "../support/stack.ts";
-
-/** Each test makes 80 calls and searches every file several times. Two databases start before. */
-vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 });
 
 const engines = new RunningEngines();
 let started: Engines;
@@ -221,9 +218,7 @@ const inStores = async (canaries: Canaries) => canaries.in(Buffer.from(await dum
 const inOutput = (canaries: Canaries) => canaries.in(Buffer.from(stack.output().join("\n")));
 /** Also waits for the agent, which scrubs its spool a moment after a delivery. */
 const expectNothing = async (canaries: Canaries) => {
-  await expect
-    .poll(() => canaries.inFolder(stack.folder), { timeout: 30_000, interval: 500 })
-    .toEqual([]);
+  await expect.poll(() => canaries.inFolder(stack.folder), { interval: 500 }).toEqual([]);
   expect(inOutput(canaries)).toEqual([]);
 };
 

@@ -1,5 +1,5 @@
 /** The costs of a box with a simulated card, through agent, tunnel and edge. */
-import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { SIMULATED_SMI } from "../../local/edge.ts";
 import { Costs } from "../../protocol/api/costs.ts";
 import { Boxes } from "../../protocol/api/fleet.ts";
@@ -7,9 +7,6 @@ import { Logs } from "../../protocol/api/logs.ts";
 import { type SimulatedOllama, startSimulatedOllama } from "../../simulated/ollama.ts";
 import { parseExposition } from "../support/exposition-parser.ts";
 import { eventually, TestStack } from "../support/stack.ts";
-
-// A busy machine starts processes slowly.
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 const KWH = 3.6e6;
 const PRICE = 0.5;

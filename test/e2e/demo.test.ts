@@ -13,9 +13,7 @@ import { Logs } from "../../protocol/api/logs.ts";
 import { buildOnce } from "../support/built.ts";
 import { freePort } from "../support/stack.ts";
 
-test("the demo opens on half an hour of requests, and shows a restart without a failed call, a failover, a spill and a queue", {
-  timeout: 120_000,
-}, async () => {
+test("the demo opens on half an hour of requests, and shows a restart without a failed call, a failover, a spill and a queue", async () => {
   buildOnce();
   const folder = mkdtempSync(join(tmpdir(), "demo-test-"));
   const settings = localSettingsOf({ PORT: String(await freePort()), STATE_DIR: folder }, "demo");

@@ -168,9 +168,7 @@ test("a caller who leaves while waiting costs Ollama nothing, and is recorded as
 /** Calls at once: hundreds hold up every process of a busy machine, and the agent loses its tunnel. */
 const BURST = QUEUED_MAX / 8;
 
-test("a full queue refuses one more request, with its place and when to come again", {
-  timeout: 180_000,
-}, async () => {
+test("a full queue refuses one more request, with its place and when to come again", async () => {
   const slot = await takeSlot();
   const seen = chats();
   const leaving = new AbortController();

@@ -111,7 +111,7 @@ describe("an offer that the agent must not follow changes nothing", () => {
       const before = box.lines.length;
       offer(box);
       await box.logged("update_failed", cases.findIndex(([each]) => each === name) + 1);
-      await expect.poll(box.report, { timeout: 10_000 }).toMatchObject({
+      await expect.poll(box.report).toMatchObject({
         state: "failed",
         reason: expect.stringContaining(reason),
       });
@@ -191,7 +191,7 @@ test.concurrent.for(["update_downloaded", "draining", "update_started", "tunnel_
     await box.logged(event, event === "tunnel_up" ? 2 : 1);
     const before = hellos.length;
     box.kill();
-    await expect.poll(() => hellos.length, { timeout: 20_000 }).toBeGreaterThan(before);
+    await expect.poll(() => hellos.length).toBeGreaterThan(before);
     // Nobody has to do anything for an agent to serve.
     if ((await box.settled()) === "rolled_back") {
       await serves();

@@ -136,7 +136,7 @@ function callsTo(model: string, answers: Answers): Record<string, () => Promise<
 }
 
 /** Each test waits for the 12 s after which an answer begins early. */
-describe.concurrent("a wait of more than 12 s", { timeout: 60_000 }, () => {
+describe.concurrent("a wait of more than 12 s", () => {
   test("gives each client headers with its place, and then the whole answer", async () => {
     const answers = new Answers();
     const calls = callsTo("stays", answers);

@@ -7,9 +7,7 @@ const WORLDS = 250;
 const FUZZ_SEEDS = 4;
 const FRAMES_PER_SEED = 5_000;
 
-test("ends every stream once and counts every request once, in each of 250 worlds with faults", {
-  timeout: 300_000,
-}, async () => {
+test("ends every stream once and counts every request once, in each of 250 worlds with faults", async () => {
   const sums = { whole: 0, left: 0, faults: 0, resumed: 0, early: 0 };
   for (let seed = 1; seed <= WORLDS; seed++) {
     const outcome = await simulate(seed).catch((error: unknown) => {
@@ -40,9 +38,7 @@ test("makes the same world from the same seed", async () => {
   expect(await trace()).toEqual(lines);
 });
 
-test("refuses or takes fuzzed messages at both ends and the Box, with an effect on their stream only", {
-  timeout: 60_000,
-}, async () => {
+test("refuses or takes fuzzed messages at both ends and the Box, with an effect on their stream only", async () => {
   for (let seed = 1; seed <= FUZZ_SEEDS; seed++) {
     const { refused, messages, streams } = await fuzz(seed, FRAMES_PER_SEED);
     expect(refused).toBeGreaterThan(messages / 10);

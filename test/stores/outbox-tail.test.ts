@@ -135,7 +135,7 @@ test("entries become rows while a store is down, which the other store gets once
     for (const name of NAMES) await expectStored(name, added);
     expect(rowsIn(storage)).toBe(0);
   });
-}, 300_000);
+});
 
 test("a batch that a start would not find makes a row, and so does what waits before it", async () => {
   await onFreshStorage(async (storage) => {

@@ -7,9 +7,9 @@ import * as z from "zod";
 import { waitFor } from "../../local/edge.ts";
 import { Child } from "../../local/processes.ts";
 import { type Reaper, startReaper } from "../../local/reaping.ts";
+import { CONDITION_MS } from "./patience.ts";
 import { freePort } from "./stack.ts";
 
-const START_MS = 20_000;
 const END_MS = 5_000;
 
 const Answer = z.object({ status: z.literal("success"), data: z.unknown() });
@@ -69,7 +69,7 @@ export class RunningPrometheus implements AsyncDisposable {
       reaper,
     );
     const prometheus = new RunningPrometheus(`http://${address}`, child, folder, reaper);
-    await waitFor(`http://${address}/-/ready`, child, START_MS).catch(async (error: Error) => {
+    await waitFor(`http://${address}/-/ready`, child, CONDITION_MS).catch(async (error: Error) => {
       await prometheus[Symbol.asyncDispose]();
       throw new Error(`${error.message}\n${child.tail().join("\n")}`);
     });

@@ -12,9 +12,8 @@ import { type BoxDetail, Boxes, Health } from "../../protocol/api/fleet.ts";
 import { type LogEntry, Logs } from "../../protocol/api/logs.ts";
 import { CurrentStats } from "../../protocol/api/stats.ts";
 import { buildOnce } from "./built.ts";
+import { CONDITION_MS } from "./patience.ts";
 import { sharedReaper } from "./shared-reaper.ts";
-
-const START_MS = 60_000;
 
 export type AgentPlan = {
   name: string;
@@ -65,7 +64,7 @@ export class TestStack implements AsyncDisposable {
       this.#reaper,
     );
     this.#edge = edge;
-    await waitFor(`${this.url}/healthz`, edge.worker, START_MS).catch((error: Error) => {
+    await waitFor(`${this.url}/healthz`, edge.worker, CONDITION_MS).catch((error: Error) => {
       throw new Error(`${error.message}\n${edge.worker.tail().join("\n")}`);
     });
   }
@@ -147,14 +146,13 @@ export class TestStack implements AsyncDisposable {
   }
 }
 
-const LIMIT_MS = 30_000;
 const POLL_MS = 25;
 const POLL_MS_MAX = 250;
 
 /**
  * Reads again until the value is neither false nor undefined. A read costs the processes that the test
  * waits for some time, so each pause is a tenth of the wait so far.
- * @throws with `details()` after 30 s, as the test would hang otherwise
+ * @throws with `details()` when its time is over, as the test would hang otherwise
  */
 export async function eventually<T>(
   read: () => Promise<T | undefined | false>,
@@ -165,7 +163,8 @@ export async function eventually<T>(
     const value = await read();
     if (value !== undefined && value !== false) return value;
     const waitedMs = performance.now() - startMs;
-    if (waitedMs > LIMIT_MS) throw new Error(`Gave up after 30 s. ${details()}`);
+    if (waitedMs > CONDITION_MS)
+      throw new Error(`Gave up after ${CONDITION_MS / 1_000} s. ${details()}`);
     const pauseMs = Math.min(POLL_MS_MAX, Math.max(POLL_MS, waitedMs / 10));
     await new Promise((resolve) => setTimeout(resolve, pauseMs));
   }

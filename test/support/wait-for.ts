@@ -1,8 +1,6 @@
 import { vi } from "vitest";
-
-/** Within the limit of a unit test, and far above what a busy machine needs. */
-const LIMIT_MS = 25_000;
+import { CONDITION_MS } from "./patience.ts";
 
 /** Repeats a check until it passes. Vitest's own limit of 1 s measures the machine. */
 export const waitFor = <Result>(check: () => Result | Promise<Result>): Promise<Result> =>
-  vi.waitFor(check, { timeout: LIMIT_MS, interval: 10 });
+  vi.waitFor(check, { timeout: CONDITION_MS, interval: 10 });

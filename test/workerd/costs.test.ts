@@ -2,7 +2,7 @@
  * The bill: what a request, an idle box, a scrape and an open page cost on Cloudflare. Fails if one of
  * them costs more than docs/cost.md states.
  */
-import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { everyMsOf } from "../../dashboard/shape/history.ts";
 import { READ_EVERY_MS } from "../../dashboard/shape/read-pace.ts";
 import { FrameType, NO_PAYLOAD, tunnelFrame } from "../../protocol/frames.ts";
@@ -144,8 +144,6 @@ async function monthCost(
 }
 
 /** A thousand streams or a thousand scrapes: seconds, and minutes on a machine with other work. */
-vi.setConfig({ testTimeout: 150_000 });
-
 /** Enough that the fleet is refreshed, every 30 s. */
 const ROUNDS = { 1: 60, 4: 32, 16: 16, 64: 3 } as const;
 

@@ -4,7 +4,7 @@
  */
 import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import { afterAll, beforeAll, test, vi } from "vitest";
+import { afterAll, beforeAll, test } from "vitest";
 import type { KeyLimits } from "../../protocol/api/key-limits.ts";
 import { newRequestId } from "../../protocol/request-id.ts";
 import { Aggregator } from "../../worker/aggregator/aggregator.ts";
@@ -24,8 +24,6 @@ import {
   settle,
 } from "./record-cost.ts";
 import { expectMillionStated } from "./stated-cost.ts";
-
-vi.setConfig({ testTimeout: 150_000 });
 
 const DAY_MS = 24 * 3_600_000;
 const meter = new Meter();

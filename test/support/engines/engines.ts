@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { ROOT } from "../../../local/edge.ts";
 import { Child } from "../../../local/processes.ts";
 import { type Reaper, startReaper } from "../../../local/reaping.ts";
+import { CONDITION_MS } from "../patience.ts";
 import { installEngines } from "./install.ts";
 
 /** These are canaries too: no answer, log or error may contain them. */
@@ -12,7 +13,6 @@ export const USER = "ollama";
 export const PASSWORD = "canary-p@ss/word";
 const DATABASE = "postgres";
 
-const START_MS = 60_000;
 const END_MS = 5_000;
 
 /** The addresses, and the settings of a Worker that writes to both stores. */
@@ -72,6 +72,6 @@ function startFront(
     children.push(child);
     const failure = () => new Error(`the engine ${name} did not start: ${child.tail().join("\n")}`);
     void child.ended.then(() => reject(failure()));
-    setTimeout(() => reject(failure()), START_MS).unref();
+    setTimeout(() => reject(failure()), CONDITION_MS).unref();
   });
 }

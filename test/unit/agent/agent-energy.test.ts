@@ -13,9 +13,6 @@ import { waitFor } from "../../support/wait-for.ts";
 
 beforeAll(buildOnce);
 
-// A busy machine starts processes slowly.
-vi.setConfig({ testTimeout: 120_000 });
-
 const H100 = GPU_MODELS.h100;
 if (H100 === undefined) throw new Error("the card is missing");
 

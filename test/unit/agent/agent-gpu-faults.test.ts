@@ -1,6 +1,6 @@
 /** The energy of requests while nvidia-smi is killed, stopped or limited: right or unknown, never wrong. */
 import { randomUUID } from "node:crypto";
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { FrameType, NO_PAYLOAD } from "../../../protocol/frames.ts";
 import { abortFrame } from "../../../protocol/messages.ts";
 import type { RequestRecord } from "../../../protocol/records.ts";
@@ -10,9 +10,6 @@ import { type FakeSmi, fakeSmi } from "../../support/fake-nvidia-smi.ts";
 import { isAlive } from "../../support/is-alive.ts";
 import { eventually } from "../../support/stack.ts";
 import { waitFor } from "../../support/wait-for.ts";
-
-// A busy machine starts processes slowly: each wait below may take 10 s.
-vi.setConfig({ testTimeout: 120_000 });
 
 const WATTS = 100;
 const CARD = {

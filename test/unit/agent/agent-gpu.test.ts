@@ -1,14 +1,11 @@
 /** The agent with GPUs that come, go and hang. */
 import { randomUUID } from "node:crypto";
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { FrameType, NO_PAYLOAD } from "../../../protocol/frames.ts";
 import { startSimulatedOllama } from "../../../simulated/ollama.ts";
 import { FakeEdge } from "../../support/fake-edge.ts";
 import { type FakeSmi, fakeSmi, type Step } from "../../support/fake-nvidia-smi.ts";
 import { waitFor } from "../../support/wait-for.ts";
-
-// A busy machine starts processes slowly: each wait below may take 10 s.
-vi.setConfig({ testTimeout: 60_000 });
 
 const CARD = {
   index: "0",

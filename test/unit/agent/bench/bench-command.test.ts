@@ -11,8 +11,6 @@ import { NOBODY } from "../../../support/stack.ts";
 
 beforeAll(buildOnce);
 
-vi.setConfig({ testTimeout: 120_000 });
-
 const QUICK = ["--contexts", "64", "--repeats", "1", "--output-tokens", "16"];
 
 type Run = { code: number; printed: string; notes: string[] };

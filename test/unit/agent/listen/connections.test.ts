@@ -121,7 +121,6 @@ test("reads the limit of files that the kernel reports", () => {
 
 test.runIf(process.platform === "linux")(
   "an agent that may open 128 files survives 400 idle connections and serves both doors",
-  { timeout: 60_000 },
   async () => {
     const folder = mkdtempSync(join(tmpdir(), "few-files-"));
     const edge = await FakeEdge.listen();

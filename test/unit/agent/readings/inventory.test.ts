@@ -1,13 +1,11 @@
 import http from "node:http";
 import type { AddressInfo } from "node:net";
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { InventoryPoller } from "../../../../agent/readings/inventory.ts";
 import { Inventory } from "../../../../protocol/inventory.ts";
 import { waitFor } from "../../../support/wait-for.ts";
 import { PS, TAGS } from "./inventory-scene.ts";
 
-// A busy machine may take seconds for what takes a few ms on a quiet one.
-vi.setConfig({ testTimeout: 30_000 });
 test("sends requests like a local program, and reports each change once", async () => {
   await using ollama = await fakeOllama();
   await using polling = poll(ollama.base);

@@ -1,14 +1,11 @@
 import { chmodSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { parseMacmon } from "../../../../agent/readings/apple/apple-tools.ts";
 import type { PowerReading } from "../../../../agent/readings/gpu-source.ts";
 import { type GpuTool, ToolSource } from "../../../../agent/readings/tool-source.ts";
 import { temporaryFolder } from "../../../support/temporary.ts";
 import { waitFor } from "../../../support/wait-for.ts";
-
-// A busy machine starts processes slowly: each wait below may take 10 s.
-vi.setConfig({ testTimeout: 30_000 });
 
 /** Writes a tool that prints a line, and again every 20 ms if it goes on. */
 function toolOf(script: string, againSeconds: number | null = null): GpuTool {

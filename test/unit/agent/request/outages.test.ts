@@ -44,9 +44,7 @@ class Outages implements AsyncDisposable {
   }
 }
 
-test("a request waits for an Ollama that was away earlier too, and has answered polls since", {
-  timeout: 60_000,
-}, async () => {
+test("a request waits for an Ollama that was away earlier too, and has answered polls since", async () => {
   await using ollama = new Outages();
   await ollama.back();
   await using edge = await FakeEdge.start(`http://127.0.0.1:${ollama.port}`);

@@ -6,9 +6,7 @@ import { expect, test } from "vitest";
 import { finished, opened } from "../../../support/spool-requests.ts";
 import { heapBytes, linesUntilKilled, NOW, newFolder, newSpool } from "./scene.ts";
 
-test("ends each request in exactly one record when its process is killed at random points", {
-  timeout: 120_000,
-}, async () => {
+test("ends each request in exactly one record when its process is killed at random points", async () => {
   const folder = newFolder();
   const [willBegin, begun, done, confirmed] = [
     new Set<string>(),
@@ -116,9 +114,7 @@ test("agrees with the model after any sequence of calls, crashes and disk failur
   );
 });
 
-test("keeps a day without the edge on the disk, at one request a second", {
-  timeout: 60_000,
-}, () => {
+test("keeps a day without the edge on the disk, at one request a second", () => {
   const { spool, folder } = newSpool();
   const response = "x".repeat(200);
   const heapBefore = heapBytes();

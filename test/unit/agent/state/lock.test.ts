@@ -71,9 +71,7 @@ test.each([
   });
 });
 
-test("lets exactly one of many agents that start at once lock the folder, despite a dead agent's claim", {
-  timeout: 60_000,
-}, async () => {
+test("lets exactly one of many agents that start at once lock the folder, despite a dead agent's claim", async () => {
   for (let round = 0; round < 3; round++) {
     const folder = newFolder();
     writeFileSync(join(folder, "agent-4194000-0badb00799.lock"), "");

@@ -15,7 +15,6 @@ import {
   beginScene,
   chatOf,
   expectOneRecordEach,
-  LONG,
   recordedFrame,
   wholeRequest,
 } from "./hostile-scene.ts";
@@ -32,84 +31,70 @@ const FORBIDDEN: [method: Open["method"], path: string, endpoint: string][] = [
   ["GET", "/api/blobs/sha256:../../etc/passwd", "/api/blobs/:digest"],
 ];
 
-test(
-  "never sends Ollama a path outside the allowlist, whatever endpoint the edge claims",
-  LONG,
-  async () => {
-    await using agent = await AgentProcess.start();
-    const { edge, ollama } = agent;
-    for (const [method, path, endpoint] of FORBIDDEN) {
-      const id = randomUUID();
-      edge.send(...wholeRequest(id, "{}", { method, path, endpoint }));
-      const text = new TextDecoder().decode((await edge.received(FrameType.abort, id)).payload);
-      expect(text, path).toContain('"bad_request"');
-    }
-    await agent.complete(randomUUID());
-    const sent = ollama.requests().map(({ method, path }) => `${method} ${path}`);
-    expect(new Set(sent)).toEqual(
-      new Set(["GET /api/version", "GET /api/tags", "GET /api/ps", "POST /api/chat"]),
-    ); // three are its own
-    expect([edge.dials, edge.closes, edge.records.length]).toEqual([1, [], 1]);
-  },
-);
+test("never sends Ollama a path outside the allowlist, whatever endpoint the edge claims", async () => {
+  await using agent = await AgentProcess.start();
+  const { edge, ollama } = agent;
+  for (const [method, path, endpoint] of FORBIDDEN) {
+    const id = randomUUID();
+    edge.send(...wholeRequest(id, "{}", { method, path, endpoint }));
+    const text = new TextDecoder().decode((await edge.received(FrameType.abort, id)).payload);
+    expect(text, path).toContain('"bad_request"');
+  }
+  await agent.complete(randomUUID());
+  const sent = ollama.requests().map(({ method, path }) => `${method} ${path}`);
+  expect(new Set(sent)).toEqual(
+    new Set(["GET /api/version", "GET /api/tags", "GET /api/ps", "POST /api/chat"]),
+  ); // three are its own
+  expect([edge.dials, edge.closes, edge.records.length]).toEqual([1, [], 1]);
+});
 
-test(
-  "has one record and one local request of each stream after an agent is killed while it answers",
-  LONG,
-  async () => {
-    await using agent = await AgentProcess.start();
-    const { edge } = agent;
-    const scene = await beginScene(agent);
-    const answering = randomUUID();
-    agent.begin(answering, 100_000);
-    await edge.received(FrameType.data, answering);
-    await agent.restart();
-    agent.begin(scene.live, 3);
-    edge.send(
-      streamFrame(FrameType.resume, answering, 2),
-      ...wholeRequest(scene.over, chatOf(scene.over)),
-    );
-    for (const id of [scene.live, answering, scene.over])
-      expect(await abortText(scene, id)).toContain('"lost"');
-    await agent.complete(randomUUID());
-    await expectOneRecordEach({ ...scene, live: answering }, "error");
-    await expectOneRecordEach(scene, "error");
-  },
-);
+test("has one record and one local request of each stream after an agent is killed while it answers", async () => {
+  await using agent = await AgentProcess.start();
+  const { edge } = agent;
+  const scene = await beginScene(agent);
+  const answering = randomUUID();
+  agent.begin(answering, 100_000);
+  await edge.received(FrameType.data, answering);
+  await agent.restart();
+  agent.begin(scene.live, 3);
+  edge.send(
+    streamFrame(FrameType.resume, answering, 2),
+    ...wholeRequest(scene.over, chatOf(scene.over)),
+  );
+  for (const id of [scene.live, answering, scene.over])
+    expect(await abortText(scene, id)).toContain('"lost"');
+  await agent.complete(randomUUID());
+  await expectOneRecordEach({ ...scene, live: answering }, "error");
+  await expectOneRecordEach(scene, "error");
+});
 
-test(
-  "sends records again until the edge confirms them, even after wrong confirmations",
-  LONG,
-  async () => {
-    await using agent = await AgentProcess.start();
-    const { edge } = agent;
-    edge.isConfirming = false;
-    const ids = Array.from({ length: 5 }, () => randomUUID());
-    await Promise.all(ids.map((id) => agent.complete(id)));
-    edge.send(recordedFrame(Number.MAX_SAFE_INTEGER), recordedFrame(0));
-    const spooled = async () => {
-      edge.send(tunnelFrame(FrameType.watch));
-      return edge.readings.at(-1)?.spooled;
-    };
-    edge.readings.length = 0;
-    await eventually(async () => (await spooled()) === ids.length);
-    edge.isConfirming = true;
-    edge.records.length = 0;
-    edge.cut();
-    await eventually(async () => edge.dials === 2 && edge.records.length >= ids.length);
-    expect(edge.records.map(({ request_id }) => request_id).sort()).toEqual([...ids].sort());
-    // If it was killed before it noted the confirmation, it may send them again, but no others.
-    await agent.restart();
-    const last = await agent.complete(randomUUID());
-    expect(new Set(edge.records.map(({ request_id }) => request_id))).toEqual(
-      new Set([...ids, last.request_id]),
-    );
-  },
-);
+test("sends records again until the edge confirms them, even after wrong confirmations", async () => {
+  await using agent = await AgentProcess.start();
+  const { edge } = agent;
+  edge.isConfirming = false;
+  const ids = Array.from({ length: 5 }, () => randomUUID());
+  await Promise.all(ids.map((id) => agent.complete(id)));
+  edge.send(recordedFrame(Number.MAX_SAFE_INTEGER), recordedFrame(0));
+  const spooled = async () => {
+    edge.send(tunnelFrame(FrameType.watch));
+    return edge.readings.at(-1)?.spooled;
+  };
+  edge.readings.length = 0;
+  await eventually(async () => (await spooled()) === ids.length);
+  edge.isConfirming = true;
+  edge.records.length = 0;
+  edge.cut();
+  await eventually(async () => edge.dials === 2 && edge.records.length >= ids.length);
+  expect(edge.records.map(({ request_id }) => request_id).sort()).toEqual([...ids].sort());
+  // If it was killed before it noted the confirmation, it may send them again, but no others.
+  await agent.restart();
+  const last = await agent.complete(randomUUID());
+  expect(new Set(edge.records.map(({ request_id }) => request_id))).toEqual(
+    new Set([...ids, last.request_id]),
+  );
+});
 
-test("does not take a pause of its own process for a silent link", {
-  timeout: 30_000,
-}, async () => {
+test("does not take a pause of its own process for a silent link", async () => {
   await using agent = await AgentProcess.start();
   await agent.complete(randomUUID());
   const dials = agent.edge.dials;
@@ -118,9 +103,7 @@ test("does not take a pause of its own process for a silent link", {
   expect(agent.edge.dials).toBe(dials);
 });
 
-test("records each of 10,000 OPENs at once exactly once, even if they choke the tunnel", {
-  timeout: 300_000,
-}, async () => {
+test("records each of 10,000 OPENs at once exactly once, even if they choke the tunnel", async () => {
   const OPENS = 10_000;
   await using agent = await AgentProcess.start();
   const { edge } = agent;

@@ -27,7 +27,6 @@ import {
   chatOf,
   dataFrame,
   expectOneRecordEach,
-  LONG,
   recordedFrame,
   type Scene,
   wholeRequest,
@@ -196,11 +195,11 @@ let shared: AgentProcess;
 
 beforeAll(async () => {
   shared = await AgentProcess.start();
-}, LONG.timeout);
+});
 
 afterAll(() => shared?.[Symbol.asyncDispose]());
 
-test.each(TOLERATED)("tolerates %s", LONG, async (_name, framesOf, check) => {
+test.each(TOLERATED)("tolerates %s", async (_name, framesOf, check) => {
   const scene = await beginScene(shared);
   shared.edge.send(...framesOf(scene));
   await check?.(scene);
@@ -209,7 +208,7 @@ test.each(TOLERATED)("tolerates %s", LONG, async (_name, framesOf, check) => {
   expect([shared.edge.dials, shared.edge.closes]).toEqual([1, []]);
 });
 
-test.each(ENDS_THE_STREAM)("ends one stream, once, after %s", LONG, async (_name, framesOf) => {
+test.each(ENDS_THE_STREAM)("ends one stream, once, after %s", async (_name, framesOf) => {
   const scene = await beginScene(shared);
   shared.edge.send(...framesOf(scene));
   await shared.complete(randomUUID());
@@ -219,7 +218,6 @@ test.each(ENDS_THE_STREAM)("ends one stream, once, after %s", LONG, async (_name
 
 test.each(GARBAGE)(
   "closes the socket after %s, and the stream goes on over the next one",
-  LONG,
   async (_name, message) => {
     await using agent = await AgentProcess.start();
     const { edge } = agent;

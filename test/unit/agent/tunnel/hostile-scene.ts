@@ -22,9 +22,6 @@ import { openFrame } from "../../../support/fake-edge.ts";
  */
 export type Scene = { agent: AgentProcess; live: string; over: string; unknown: string };
 
-/** Starting an agent and having it answer takes this long on a busy machine. */
-export const LONG = { timeout: 60_000 };
-
 export const wholeRequest = (stream: string, body: string, more: Partial<Open> = {}): Frame[] => [
   openFrame(stream, more),
   { type: FrameType.data, stream, seq: 1, payload: new TextEncoder().encode(body) },

@@ -1,4 +1,4 @@
-import { afterEach, expect, test, vi } from "vitest";
+import { afterEach, expect, test } from "vitest";
 import {
   PowerStream,
   type PowerStreamTiming,
@@ -8,9 +8,6 @@ import { programsOf } from "../../../../../agent/readings/nvidia/smi-programs.ts
 import { type FakeSmi, fakeSmi, type Step } from "../../../../support/fake-nvidia-smi.ts";
 import { isAlive } from "../../../../support/is-alive.ts";
 import { waitFor } from "../../../../support/wait-for.ts";
-
-// A busy machine starts processes slowly: each wait below may take 10 s.
-vi.setConfig({ testTimeout: 30_000 });
 
 const ROWS: Step = {
   rows: [

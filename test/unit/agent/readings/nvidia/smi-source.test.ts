@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { chmodSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import {
   type NvidiaSmiOptions,
   NvidiaSmiSource,
@@ -11,9 +11,6 @@ import { fakeSmi, type Step } from "../../../../support/fake-nvidia-smi.ts";
 import { isAlive } from "../../../../support/is-alive.ts";
 import { temporaryFolder } from "../../../../support/temporary.ts";
 import { waitFor } from "../../../../support/wait-for.ts";
-
-// A busy machine starts processes slowly: each wait below may take 10 s.
-vi.setConfig({ testTimeout: 30_000 });
 
 const CARD = {
   index: "0",
