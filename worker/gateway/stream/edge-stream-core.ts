@@ -2,8 +2,8 @@
  * The edge's end of one stream, without sockets or clocks: events go in, actions come out.
  *
  * Carries the stream across cuts: resumes in both directions, the grace period, redials and probes.
- * Decides when the stream is over, how, and who keeps its record. `answer.ts` is the part towards
- * the caller. `edge-stream.ts` is the shell; the simulation is another one.
+ * `answer.ts` is the part towards the caller, and `closing.ts` the end. `edge-stream.ts` is the shell;
+ * the simulation is another one.
  */
 import {
   decodeFrames,
@@ -13,20 +13,18 @@ import {
   parsePayload,
   typeName,
 } from "../../../protocol/frames.ts";
-import { Abort, abortFrame, WaitReport } from "../../../protocol/messages.ts";
+import { Abort, WaitReport } from "../../../protocol/messages.ts";
 import { StreamEnd } from "../../../protocol/stream-end.ts";
-import { BROKEN_BODY, type FailureReason, wireErrorOf } from "../../errors.ts";
+import { BROKEN_BODY, type FailureReason } from "../../errors.ts";
 import { type EdgeStreamActions, noActions } from "./actions.ts";
 import { AnswerWriter } from "./answer.ts";
-import { abortFailure, type Ended, endedBy, endedByCaller } from "./ended.ts";
+import { StreamClosing } from "./closing.ts";
+import { abortFailure } from "./ended.ts";
 import type { EdgeFacts } from "./facts.ts";
 import { KeyDeadline } from "./key-deadline.ts";
 import type { Pulse } from "./pulse.ts";
 import { Reach } from "./reach.ts";
 import { RequestFrames } from "./request-frames.ts";
-import { UnwantedStream } from "./unwanted.ts";
-
-const BY_EDGE = { code: "gave_up", failed_at: "gateway" } as const;
 
 export class EdgeStreamCore {
   readonly #facts: EdgeFacts;
@@ -35,14 +33,8 @@ export class EdgeStreamCore {
   readonly #request: RequestFrames;
   readonly #answer: AnswerWriter;
   readonly #key: KeyDeadline;
-  readonly #unwanted: UnwantedStream;
+  readonly #closing: StreamClosing;
   #acts = noActions();
-  #failure: FailureReason | null = null;
-  /** The agent has lost all trace of the stream. */
-  #isForgotten = false;
-  /** The caller has its answer, complete or not. */
-  #isOver = false;
-  #isDone = false;
 
   /**
    * @param body    the whole body; null without a body; "streamed" if it arrives through {@link body}
@@ -60,11 +52,11 @@ export class EdgeStreamCore {
     this.#request = new RequestFrames(this.#end, body);
     this.#answer = new AnswerWriter(facts.id, facts.open, facts.early ?? null);
     this.#key = new KeyDeadline(facts.keyEnd ?? null);
-    this.#unwanted = new UnwantedStream(facts.id, this.#reach);
+    this.#closing = new StreamClosing(facts.id, this.#reach);
   }
 
   get isOver(): boolean {
-    return this.#isOver;
+    return this.#closing.isOver;
   }
 
   /** For tests. Bytes of the request not acknowledged, and of the answer not taken. */
@@ -75,8 +67,9 @@ export class EdgeStreamCore {
 
   /** When {@link tick} should be called next, if at all. An earlier call does nothing. */
   nextTickMs(nowMs: number): number | null {
-    const checkMs = this.#reach.nextCheckMs(nowMs, this.#isWanted);
-    return this.#isWanted ? this.#key.soonest(this.#answer.soonest(checkMs)) : checkMs;
+    const { isWanted } = this.#closing;
+    const checkMs = this.#reach.nextCheckMs(nowMs, isWanted);
+    return isWanted ? this.#key.soonest(this.#answer.soonest(checkMs)) : checkMs;
   }
 
   /** Returns the first frames. Some may travel with the request that attaches the stream. */
@@ -95,30 +88,29 @@ export class EdgeStreamCore {
   received(message: ArrayBuffer | Uint8Array, nowMs: number): EdgeStreamActions {
     try {
       for (const frame of decodeFrames(message)) {
-        if (!this.#isOver) this.#take(frame, nowMs);
-        const last = this.#isOver ? this.#unwanted.received(frame, nowMs) : null;
-        if (last !== null) this.#release(last);
+        if (!this.isOver) this.#take(frame, nowMs);
+        if (this.isOver) this.#closing.received(frame, nowMs, this.#acts);
       }
     } catch (error) {
       if (!(error instanceof FrameError)) throw error;
       const message = `The box sent an invalid answer: ${error.message}`;
       this.#fail({ reason: "box_refused", message }, error.message);
     }
-    if (!this.#isOver && this.#answer.begin(this.#acts)) this.#complete();
-    else if (!this.#isOver) this.#proceed();
+    if (!this.isOver && this.#answer.begin(this.#acts)) this.#complete();
+    else if (!this.isOver) this.#proceed();
     return this.#done();
   }
 
   /** More of the request's body; null at its end. */
   body(chunk: Uint8Array | null): EdgeStreamActions {
-    if (!this.#isOver) this.#send(...this.#request.add(chunk));
+    if (!this.isOver) this.#send(...this.#request.add(chunk));
     return this.#done();
   }
 
   /** The caller took the last write. */
   wrote(): EdgeStreamActions {
     const written = this.#answer.wrote();
-    if (this.#isOver || written === null) return this.#done();
+    if (this.isOver || written === null) return this.#done();
     this.#send(...this.#end.consume(written.next, written.bytes));
     this.#proceed();
     return this.#done();
@@ -126,26 +118,24 @@ export class EdgeStreamCore {
 
   /** The caller took the close of its answer. */
   closed(): EdgeStreamActions {
-    if (!this.#isOver && this.#failure === null) this.#complete();
-    else if (!this.#isOver && this.#failure !== null) this.#overBy(this.#failure);
+    const { isOver, failure } = this.#closing;
+    if (!isOver && failure === null) this.#complete();
+    else if (!isOver && failure !== null) this.#brokenBy(failure);
     return this.#done();
   }
 
   /** The caller left, or broke off its upload. */
   callerGone(nowMs: number): EdgeStreamActions {
-    if (this.#isOver) return this.#done();
-    const { isReached } = this.#reach;
-    this.#send(...this.#unwanted.end({ code: "caller_gone", message: "the caller left" }, nowMs));
+    if (this.isOver) return this.#done();
     this.#answer.abandon(this.#acts);
-    this.#over(endedByCaller(this.#answer.begunStatus, isReached));
+    this.#closing.callerGone(this.#answer.begunStatus, nowMs, this.#acts);
     return this.#done();
   }
 
   /** The key of the caller has ended. */
   keyEnded(failure: FailureReason, nowMs: number): EdgeStreamActions {
-    if (this.#isWanted) {
-      const { message } = wireErrorOf(failure);
-      this.#send(...this.#unwanted.end({ ...BY_EDGE, message }, nowMs));
+    if (this.#closing.isWanted) {
+      this.#closing.keyEnded(failure, nowMs, this.#acts);
       this.#fail(failure);
     }
     return this.#done();
@@ -156,7 +146,7 @@ export class EdgeStreamCore {
    * the Box may have passed the first frames on.
    */
   lost(nowMs: number): EdgeStreamActions {
-    if (this.#isDone || !this.#reach.isAttached) return this.#done();
+    if (this.#closing.isDone || !this.#reach.isAttached) return this.#done();
     this.#reach.isAttached = false;
     this.#awaitAgent(nowMs);
     return this.refused();
@@ -164,7 +154,7 @@ export class EdgeStreamCore {
 
   /** A redial failed. Dials again until the grace period ends. */
   refused(): EdgeStreamActions {
-    if (!this.#isDone) this.#acts.redialMs = this.#reach.redialMs();
+    if (!this.#closing.isDone) this.#acts.redialMs = this.#reach.redialMs();
     return this.#done();
   }
 
@@ -178,29 +168,25 @@ export class EdgeStreamCore {
   attached(nowMs: number): EdgeStreamActions {
     this.#reach.isAttached = true;
     this.#reach.back(); // If its agent is away, the Box sends GONE.
-    if (!this.#isOver) this.#send(...this.#end.requestResume());
-    this.#send(...this.#unwanted.attached(nowMs));
+    if (!this.isOver) this.#send(...this.#end.requestResume());
+    this.#closing.attached(nowMs, this.#acts);
     return this.#done();
   }
 
   /** Time has passed. */
   tick(nowMs: number): EdgeStreamActions {
-    if (this.#isDone) return this.#done();
+    if (this.#closing.isDone) return this.#done();
     const { box } = this.#facts;
     const failure = this.#key.failureAt(nowMs);
-    if (failure !== null && this.#isWanted) return this.keyEnded(failure, nowMs);
-    if (this.#reach.isGraceOver(nowMs) && this.#isOver) this.#release();
+    if (failure !== null && this.#closing.isWanted) return this.keyEnded(failure, nowMs);
+    if (this.#reach.isGraceOver(nowMs) && this.isOver) this.#closing.release(this.#acts);
     else if (this.#reach.isGraceOver(nowMs))
       this.#fail(this.#reach.lossOf(box), `the edge gave up on box ${box}`);
     // A half-open link looks idle. Any message makes the Box check whether its agent is alive.
-    else if (this.#isWanted && this.#reach.takeProbe(nowMs)) this.#send(this.#end.acknowledge());
-    if (this.#isWanted) this.#answer.keepAlive(this.#acts, nowMs);
+    else if (this.#closing.isWanted && this.#reach.takeProbe(nowMs))
+      this.#send(this.#end.acknowledge());
+    if (this.#closing.isWanted) this.#answer.keepAlive(this.#acts, nowMs);
     return this.#done();
-  }
-
-  /** True while a caller waits for the agent. */
-  get #isWanted(): boolean {
-    return this.#failure === null && !this.#isOver;
   }
 
   #done(): EdgeStreamActions {
@@ -230,7 +216,7 @@ export class EdgeStreamCore {
       case FrameType.resume:
         if (!this.#end.isForgotten(frame))
           return this.#send(...this.#request.again(frame, this.#answer.begunStatus));
-        this.#isForgotten = true;
+        this.#closing.forgotten();
         return this.#fail({ reason: "agent_restarted", box }, "part of the request was lost");
       case FrameType.waiting:
         return this.#answer.waits(parsePayload(WaitReport, frame.payload), nowMs, this.#acts);
@@ -249,52 +235,35 @@ export class EdgeStreamCore {
   }
 
   #proceed(): void {
-    if (this.#answer.proceed(this.#acts, this.#failure) && this.#failure !== null)
-      this.#overBy(this.#failure);
+    const { failure } = this.#closing;
+    if (this.#answer.proceed(this.#acts, failure) && failure !== null) this.#brokenBy(failure);
   }
 
   #complete(): void {
     this.#end.consume(this.#answer.next, 0);
     this.#send(this.#end.acknowledge());
-    this.#over({ by: "agent" });
+    this.#closing.complete(this.#acts);
   }
 
   /** @param notice  message for an agent that does not know of the failure yet; null if it does */
   #fail(failure: FailureReason, notice: string | null = null): void {
-    if (this.#isOver || this.#failure !== null) return;
-    if (notice !== null)
-      this.#send(abortFrame(this.#facts.id, { code: "gave_up", message: notice }));
-    this.#failure = failure;
-    if (!this.#unwanted.isWaiting) this.#reach.endGrace();
+    if (!this.#closing.fail(failure, notice, this.#acts)) return;
     if (this.#answer.begin(this.#acts)) return this.#complete();
     if (this.#answer.hasBoxAnswer) return this.#proceed();
     this.#acts.answer = { kind: "failed", failure };
-    this.#overBy(failure);
+    this.#brokenBy(failure);
   }
 
   #awaitAgent(nowMs: number, isGone = false): void {
     this.#reach.away(isGone);
-    if (this.#failure === null) this.#reach.startGrace(nowMs);
+    if (this.#closing.failure === null) this.#reach.startGrace(nowMs);
   }
 
   #send(...frames: Frame[]): void {
     this.#acts.frames.push(...frames);
   }
 
-  #overBy(failure: FailureReason): void {
-    this.#over(endedBy(failure, this.#answer.begunStatus, this.#isForgotten));
-  }
-
-  #over(ended: Ended): void {
-    this.#isOver = true;
-    this.#acts.ended = ended;
-    const last = this.#unwanted.last;
-    if (last !== null) this.#release(...last);
-  }
-
-  #release(...last: Frame[]): void {
-    this.#send(...last);
-    this.#isDone = true;
-    this.#acts.isDone = true;
+  #brokenBy(failure: FailureReason): void {
+    this.#closing.broken(failure, this.#answer.begunStatus, this.#acts);
   }
 }
