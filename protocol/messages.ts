@@ -243,19 +243,6 @@ export const Abort = z.object({
 export type Abort = z.infer<typeof Abort>;
 export type AbortCode = Abort["code"];
 
-/** KEY: when the key of the stream's caller ends. */
-export const KeyEnd = z.object({
-  /** Unix ms, by the edge's clock; null if it does not end. */
-  ends_at_ms: z.number().nullable(),
-  /** The state of the key from then on. */
-  state: z.enum(["expired", "revoked"]),
-});
-export type KeyEnd = z.infer<typeof KeyEnd>;
-
-/** Payload of KEY: the end of the key, or the name of who stops this one call now. */
-export const CallEnd = z.union([KeyEnd, z.object({ stopped_by: z.string().max(200) })]);
-export type CallEnd = z.infer<typeof CallEnd>;
-
 /** Returns an ABORT whose message keeps to its limit. */
 export function abortFrame(stream: StreamId, abort: Abort): Frame {
   const message = cut(abort.message, ERROR_CHARS_MAX);

@@ -11,8 +11,9 @@ import type { Scope } from "../protocol/routes.ts";
 import { allowedBy, SCOPES } from "../protocol/scopes.ts";
 import { GatewayError } from "./errors.ts";
 import { isPersonToken } from "./identity/token.ts";
+import { hasEnded, keyEndOf } from "./keys/ends.ts";
 import type { ConfiguredKeyId } from "./keys/names.ts";
-import { isPageOf, stateOf } from "./keys/policy.ts";
+import { isPageOf } from "./keys/policy.ts";
 import { isToken, type Pepper, pepperOf, recognise, tokenOf } from "./keys/token.ts";
 import { isOnLoopback, isOwnOrigin, mayCall } from "./origins.ts";
 import type { FoundKey, Principal } from "./principal.ts";
@@ -131,8 +132,8 @@ async function principalWith(
   if (scopes !== null) return { via, keyId, person: null, scopes: allowedBy(scopes), key: null };
   const key = await findKey(keyId);
   if (key === null) throw new GatewayError({ reason: "key_unknown" });
-  const state = stateOf(key.issued, Date.now());
-  if (state !== "valid") throw new GatewayError({ reason: "key_ended", state });
+  const end = keyEndOf(key.issued);
+  if (hasEnded(end, Date.now())) throw new GatewayError({ reason: "key_ended", ...end });
   return { via, keyId, person: null, scopes: allowedBy(key.issued.policy.scopes), key };
 }
 

@@ -48,6 +48,10 @@ export function restrictionTexts(key: KeyPolicy): string[] {
   ];
 }
 
+/** Returns whether the next DELETE takes a key out of the list. */
+export const isOver = ({ state }: Pick<Key, "state">): boolean =>
+  state === "revoked" || state === "replaced";
+
 /** Returns whether a key was replaced, and works until its overlap is over. */
 export const isEnding = ({ state, replaced_by }: Pick<Key, "state" | "replaced_by">): boolean =>
   state === "valid" && replaced_by !== null;

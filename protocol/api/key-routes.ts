@@ -87,7 +87,7 @@ export const KEY_ROUTES = {
     summary: "Revoke a key",
     description: [
       "New calls are refused, and open ones are stopped, within a second. The key stays in the list as",
-      "revoked; a second DELETE removes it from there. Its records stay.",
+      "revoked; a second DELETE removes it from there, and the first one a key that was replaced. Its records stay.",
     ].join(" "),
     params: KeyPath,
     answer: z.object({ status: z.enum(["revoked", "deleted"]), id: KeyId }),

@@ -154,10 +154,16 @@ export const Key = z
     source: z
       .enum(["edge", "setting"])
       .describe("setting: it is configured with the Worker, and cannot be changed here"),
-    state: z.enum(["valid", "expired", "revoked"]),
+    state: z
+      .enum(["valid", "expired", "revoked", "replaced"])
+      .describe("replaced: the overlap of its rotation is over"),
     created_at: Time.nullable().describe("null for keys that are configured"),
-    revoked_at: Time.nullable().describe("when it was revoked, or replaced by a rotation"),
-    replaced_by: KeyId.nullable().describe("the key of its rotation"),
+    revoked_at: Time.nullable().describe(
+      "when it was revoked, or when the overlap of its rotation ends",
+    ),
+    replaced_by: KeyId.nullable().describe(
+      "the key of its rotation; null if it was revoked within the overlap",
+    ),
     usage: KeyUsage.describe("since counting by key began, or the metrics were cleared"),
     left: LimitsLeft.nullable()
       .optional()

@@ -1,27 +1,14 @@
-/** Keys that the edge makes: who may use them for what, and how they change and end. */
+/** Keys that the edge makes: who may use them for what, and how they change. */
 import { env } from "cloudflare:workers";
 import { expect, test } from "vitest";
-import type { Keys, MadeKey } from "../../protocol/api/keys.ts";
+import type { Keys } from "../../protocol/api/keys.ts";
 import type { Logs } from "../../protocol/api/logs.ts";
 import { aggregatorOf } from "../../worker/aggregator/stub.ts";
 import { forgetBoxes } from "../../worker/gateway/known-fleet.ts";
 import { newKeyId, pepperOf, tokenOf } from "../../worker/keys/token.ts";
 import { call as openCall } from "./calls.ts";
 import { FakeBox } from "./fake-box.ts";
-import { ADMIN, bearer, CALLER, call, keys } from "./keyed-edge.ts";
-
-const admin = (path: string, method = "GET", body?: object, bindings = keys()) =>
-  call(
-    path,
-    { method, headers: bearer(ADMIN), ...(body && { body: JSON.stringify(body) }) },
-    bindings,
-  );
-
-async function make(policy: object = {}): Promise<MadeKey> {
-  const answer = await admin("/api/keys", "POST", { name: "Ada", scopes: ["infer"], ...policy });
-  expect(answer.status, await answer.clone().text()).toBe(200);
-  return answer.json<MadeKey>();
-}
+import { ADMIN, admin, bearer, CALLER, call, keys, makeKey } from "./keyed-edge.ts";
 
 const chatWith = (key: string, model = "qwen3:8b", headers: Record<string, string> = {}) =>
   call("/ollama/api/chat", {
@@ -40,7 +27,7 @@ async function served(box: FakeBox, calling: Promise<Response>) {
 
 test("a key that was made serves at once, and its calls are recorded under its id", async () => {
   await using box = await FakeBox.connect("atlas", ["qwen3:8b"]);
-  const made = await make();
+  const made = await makeKey();
   expect(made).toMatchObject({ name: "Ada", scopes: ["infer"], state: "valid", source: "edge" });
   const open = await served(box, chatWith(made.key));
   expect(open.key_id).toBe(made.id);
@@ -56,7 +43,7 @@ test("a key that was made serves at once, and its calls are recorded under its i
 });
 
 test("the record of a call names its key as it was called then, and the tags of the caller", async () => {
-  const made = await make();
+  const made = await makeKey();
   const chat = await call("/v1/chat/completions", {
     method: "POST",
     headers: { ...bearer(made.key), "x-session-id": "42" },
@@ -73,7 +60,7 @@ test("the record of a call names its key as it was called then, and the tags of 
 });
 
 test("a key does only what its scopes allow", async () => {
-  const { key } = await make({ scopes: ["stats"] });
+  const { key } = await makeKey({ scopes: ["stats"] });
   expect((await call("/api/stats/current", { headers: bearer(key) })).status).toBe(200);
   expect((await chatWith(key)).status).toBe(403);
   expect((await call("/api/keys", { headers: bearer(key) })).status).toBe(403);
@@ -82,7 +69,7 @@ test("a key does only what its scopes allow", async () => {
 test("a key uses only its models and boxes, and a refusal names the other one", async () => {
   await using atlas = await FakeBox.connect("atlas", ["qwen3:8b", "llama3.2:latest"]);
   await using basil = await FakeBox.connect("basil", ["qwen3:8b"]);
-  const made = await make({ models: ["qwen3:*"], boxes: ["basil"] });
+  const made = await makeKey({ models: ["qwen3:*"], boxes: ["basil"] });
   expect(made.warnings).toEqual([]);
   for (let n = 0; n < 5; n++) await served(basil, chatWith(made.key));
   expect(atlas.received).toEqual([]);
@@ -100,7 +87,7 @@ test("a key sees only its models in Ollama's lists, also those of one box", asyn
     const answer = await call(path, { headers: { ...bearer(key), ...headers } });
     return [answer.status, await answer.text()] as const;
   };
-  const limited = await make({ models: ["qwen3:*"] });
+  const limited = await makeKey({ models: ["qwen3:*"] });
   for (const headers of [{}, { "x-box": "atlas" }])
     for (const path of ["/ollama/api/tags", "/v1/models"]) {
       const [status, text] = await listOf(limited.key, path, headers as Record<string, string>);
@@ -109,7 +96,7 @@ test("a key sees only its models in Ollama's lists, also those of one box", asyn
       expect(text).not.toContain("llama3.2");
     }
   await using _basil = await FakeBox.connect("basil", ["mistral:7b"]);
-  const { key } = await make({ boxes: ["basil"] });
+  const { key } = await makeKey({ boxes: ["basil"] });
   const [, own] = await listOf(key, "/ollama/api/tags");
   expect(own).toContain("mistral:7b");
   expect(own).not.toContain("qwen3");
@@ -119,15 +106,15 @@ test("a key sees only its models in Ollama's lists, also those of one box", asyn
 
 test("a key that keeps no text has its agent keep none", async () => {
   await using box = await FakeBox.connect("atlas", ["qwen3:8b"]);
-  expect((await served(box, chatWith((await make()).key))).keep_text).toBe(true);
-  expect((await served(box, chatWith((await make({ keep_text: false })).key))).keep_text).toBe(
+  expect((await served(box, chatWith((await makeKey()).key))).keep_text).toBe(true);
+  expect((await served(box, chatWith((await makeKey({ keep_text: false })).key))).keep_text).toBe(
     false,
   );
 });
 
 test("a key may do to its box only what its policy allows, and a clamped call states so", async () => {
   await using box = await FakeBox.connect("atlas", ["qwen3:8b"]);
-  const { key, id } = await make({ max_num_predict: 64, may_keep_alive: false });
+  const { key, id } = await makeKey({ max_num_predict: 64, may_keep_alive: false });
   const calling = chatWith(key);
   const { body, stream } = await box.next();
   expect(body).toMatchObject({ options: { num_predict: 64 } });
@@ -146,69 +133,8 @@ test("a key may do to its box only what its policy allows, and a clamped call st
   expect((await served(box, chatWith(key))).model).toBe("qwen3:8b");
 });
 
-test("a revoked key is refused, stays in the list, and is deleted by the second DELETE", async () => {
-  const { id, key } = await make({ scopes: ["stats"] });
-  expect(await (await admin(`/api/keys/${id}`, "DELETE")).json()).toEqual({
-    status: "revoked",
-    id,
-  });
-  const refused = await call("/api/stats/current", { headers: bearer(key) });
-  expect(refused.status).toBe(401);
-  expect(await refused.text()).toContain("This API key was revoked.");
-  expect(await (await admin(`/api/keys/${id}`)).json()).toMatchObject({ state: "revoked" });
-  expect(await (await admin(`/api/keys/${id}`, "DELETE")).json()).toEqual({
-    status: "deleted",
-    id,
-  });
-  expect((await admin(`/api/keys/${id}`)).status).toBe(404);
-  expect((await call("/api/stats/current", { headers: bearer(key) })).status).toBe(401);
-});
-
-test("a rotated key works until the overlap is over, and its successor may do the same", async () => {
-  const old = await make({ scopes: ["stats"], models: ["qwen3:*"] });
-  const rotate = (overlap_s: number) => admin(`/api/keys/${old.id}/rotate`, "POST", { overlap_s });
-  const next = await (await rotate(60)).json<MadeKey>();
-  expect(next).toMatchObject({
-    name: "Ada",
-    scopes: ["stats"],
-    models: ["qwen3:*"],
-    state: "valid",
-  });
-  expect(next.key).not.toBe(old.key);
-  for (const { key } of [old, next])
-    expect((await call("/api/stats/current", { headers: bearer(key) })).status).toBe(200);
-  expect(await (await admin(`/api/keys/${old.id}`)).json()).toMatchObject({ replaced_by: next.id });
-  expect((await rotate(60)).status).toBe(409); // twice
-});
-
-test("an expired key is refused with that reason", async () => {
-  const { id, key } = await make({ scopes: ["stats"] });
-  // The API refuses a time in the past.
-  const past = new Date(Date.now() - 1).toISOString();
-  expect((await admin(`/api/keys/${id}`, "PATCH", { expires_at: past })).status).toBe(400);
-  const soon = new Date(Date.now() + 1_000).toISOString();
-  expect((await admin(`/api/keys/${id}`, "PATCH", { expires_at: soon })).status).toBe(200);
-  let answer: Response;
-  do answer = await call("/api/stats/current", { headers: bearer(key) });
-  while (answer.status === 200);
-  expect(answer.status).toBe(401);
-  expect(await answer.text()).toContain("has expired");
-});
-
-test("a browser that signed in with a made key has its scopes until the key ends", async () => {
-  const { id, key } = await make({ scopes: ["stats"] });
-  const signIn = await call("/api/session", { method: "POST", body: JSON.stringify({ key }) });
-  expect(await signIn.json()).toMatchObject({ scopes: ["stats"] });
-  const cookie = signIn.headers.get("set-cookie")?.split(";")[0] ?? "";
-  const read = () =>
-    call("/api/stats/current", { headers: { cookie, "sec-fetch-site": "same-origin" } });
-  expect((await read()).status).toBe(200);
-  await admin(`/api/keys/${id}`, "DELETE");
-  expect((await read()).status).toBe(401);
-});
-
 test("the list has made and configured keys, and no answer but the first contains a key", async () => {
-  const made = await make();
+  const made = await makeKey();
   const text = await (await admin("/api/keys")).text();
   expect(text).not.toContain(made.key.slice(-40));
   expect(text).not.toContain(ADMIN);
@@ -222,7 +148,7 @@ test("the list has made and configured keys, and no answer but the first contain
 });
 
 test("a flood of invented keys wakes no object, and keys of an earlier pepper are named", async () => {
-  const { key } = await make({ scopes: ["stats"] });
+  const { key } = await makeKey({ scopes: ["stats"] });
   forgetBoxes();
   const pepper = await pepperOf(ADMIN);
   const forged = (await tokenOf(await pepperOf("a-strangers-pepper"), newKeyId())).slice(8);
@@ -263,7 +189,7 @@ test.each([
 });
 
 test("a pattern that no model matches is reported, and works once there is one", async () => {
-  const made = await make({ models: ["soon:*"] });
+  const made = await makeKey({ models: ["soon:*"] });
   expect(made.warnings).toEqual(['No box has a model that matches "soon:*" now.']);
 });
 
@@ -289,7 +215,7 @@ test("an unknown id is a 404, and an edge without a secret makes no keys", async
 });
 
 test("the Aggregator sends the keys only to a Worker that has an older version", async () => {
-  await make();
+  await makeKey();
   const { keys: first } = await aggregatorOf(env).fleet();
   expect(first?.all?.length).toBeGreaterThan(0);
   const { keys: again } = await aggregatorOf(env).fleet(first?.version);

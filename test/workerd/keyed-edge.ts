@@ -1,6 +1,8 @@
 /** An edge with a key for each scope, and calls with them. */
 import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
 import { env } from "cloudflare:workers";
+import { expect } from "vitest";
+import type { MadeKey } from "../../protocol/api/keys.ts";
 import type { Bindings } from "../../worker/env.ts";
 import worker from "../../worker/index.ts";
 
@@ -39,6 +41,20 @@ export async function call(
   return copy;
 }
 export const bearer = (key: string) => ({ authorization: `Bearer ${key}` });
+
+export const admin = (path: string, method = "GET", body?: object, bindings = keys()) =>
+  call(
+    path,
+    { method, headers: bearer(ADMIN), ...(body && { body: JSON.stringify(body) }) },
+    bindings,
+  );
+
+/** Makes a key, which may call models unless its policy states something else. */
+export async function makeKey(policy: object = {}): Promise<MadeKey> {
+  const answer = await admin("/api/keys", "POST", { name: "Ada", scopes: ["infer"], ...policy });
+  expect(answer.status, await answer.clone().text()).toBe(200);
+  return answer.json<MadeKey>();
+}
 
 /** Calls without waiting for the end of the answer, which may be a WebSocket. */
 export function fetchOn(

@@ -10,8 +10,9 @@ import {
   shownKey,
   warningsAbout,
 } from "../keys/changes.ts";
+import { stateOf } from "../keys/ends.ts";
 import type { KeyFailure } from "../keys/failures.ts";
-import { type IssuedKey, stateOf } from "../keys/policy.ts";
+import type { IssuedKey } from "../keys/policy.ts";
 import type { IssuedKeys } from "./issued-keys.ts";
 import { usedKeysOf } from "./key-views.ts";
 import type { AggregatorStores } from "./stores.ts";
@@ -20,7 +21,7 @@ import type { AggregatorStores } from "./stores.ts";
 export type KeysChange =
   | { act: "make"; newId: string; policy: KeyPolicy }
   | { act: "change"; id: string; change: KeyChange }
-  /** A key that has been revoked is deleted. */
+  /** A key that has been revoked or replaced is deleted. */
   | { act: "revoke"; id: string }
   | { act: "rotate"; id: string; newId: string; overlapMs: number };
 
@@ -34,7 +35,7 @@ export type KeysChanged =
   | { refusal: KeyRefusal }
   | { refusal: null; key: Key; isDeleted: boolean; warnings: string[] };
 
-/** Returns whether a change deletes a key, which was revoked before. */
+/** Returns whether a change deletes a key, which was revoked or replaced before. */
 export function deletes(
   change: KeysChange,
   keys: IssuedKeys,
@@ -42,7 +43,7 @@ export function deletes(
 ): change is Extract<KeysChange, { act: "revoke" }> {
   if (change.act !== "revoke") return false;
   const key = keys.get(change.id);
-  return key !== null && stateOf(key, nowMs) === "revoked";
+  return key !== null && ["revoked", "replaced"].includes(stateOf(key, nowMs));
 }
 
 export function changeKeys(

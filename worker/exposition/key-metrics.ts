@@ -2,8 +2,9 @@
 import { sumOf } from "../counting/cell.ts";
 import type { KeyCell } from "../counting/key-cells.ts";
 import { currencyOf, type TariffVersion } from "../counting/pricing.ts";
+import { stateOf } from "../keys/ends.ts";
 import { CONFIGURED_KEY_IDS, keyNameOf } from "../keys/names.ts";
-import { type IssuedKey, stateOf } from "../keys/policy.ts";
+import type { IssuedKey } from "../keys/policy.ts";
 import type { Family } from "./family.ts";
 import type { Sample } from "./text.ts";
 

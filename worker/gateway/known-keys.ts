@@ -3,7 +3,7 @@
  * rarely costs a call of its own.
  */
 import type { Context } from "hono";
-import type { KeyEnd } from "../../protocol/messages.ts";
+import type { KeyEnd } from "../../protocol/call-end.ts";
 import type { Scope } from "../../protocol/routes.ts";
 import { allowedBy } from "../../protocol/scopes.ts";
 import type { Fleet } from "../aggregator/fleet.ts";
@@ -11,8 +11,8 @@ import type { FindKey } from "../auth.ts";
 import type { AttachKey } from "../box/attach.ts";
 import type { Env } from "../env.ts";
 import { GatewayError } from "../errors.ts";
-import { keyEndOf } from "../keys/ends.ts";
-import { isPageOf, keyRefusal, lineageOf, mayUseBox, stateOf } from "../keys/policy.ts";
+import { DELETED, hasEnded, keyEndOf, stateOf } from "../keys/ends.ts";
+import { isPageOf, keyRefusal, lineageOf, mayUseBox } from "../keys/policy.ts";
 import type { FoundKey } from "../principal.ts";
 import { fleetKnownSince, type Invocation, invocationOf, newFleet } from "./known-fleet.ts";
 
@@ -131,12 +131,9 @@ export class CallerKey {
     const { issued, version } = this.#found;
     const isNew = ({ keys }: Fleet) => keys !== undefined && keys.version > version;
     const found = foundIn(await checkedFleet(shell, isNew), issued.id);
-    const state = found === null ? "revoked" : stateOf(found.issued, Date.now());
-    if (found === null || state !== "valid")
-      throw new GatewayError({
-        reason: "key_ended",
-        state: state === "expired" ? state : "revoked",
-      });
+    const end = found === null ? DELETED : keyEndOf(found.issued);
+    if (found === null || hasEnded(end, Date.now()))
+      throw new GatewayError({ reason: "key_ended", ...end });
     if (!allowedBy(found.issued.policy.scopes).has(this.#scope))
       throw new GatewayError({ reason: "scope_missing", scope: this.#scope });
     this.#found = found;

@@ -6,7 +6,8 @@ import {
   type KeyUsage,
   NO_USAGE,
 } from "../../protocol/api/keys.ts";
-import { type IssuedKey, lineageOf, matches, stateOf } from "./policy.ts";
+import { stateOf } from "./ends.ts";
+import { type IssuedKey, lineageOf, matches } from "./policy.ts";
 
 export const newIssuedKey = (id: string, policy: KeyPolicy, nowMs: number): IssuedKey => ({
   id,
@@ -25,6 +26,7 @@ export const changed = (key: IssuedKey, change: KeyChange): IssuedKey => ({
 export const revoked = (key: IssuedKey, atMs: number): IssuedKey => ({
   ...key,
   revoked_at_ms: Math.min(atMs, key.revoked_at_ms ?? atMs),
+  replaced_by: null,
 });
 
 /** @returns the old key, which ends after the overlap, and the new one, which may do the same */

@@ -1,5 +1,6 @@
 /** Why a key or a session is refused, or cannot be made or changed, and the public error of each. Pure. */
 import { KEYS_MAX } from "../../protocol/api/keys.ts";
+import type { KeyEnd } from "../../protocol/call-end.ts";
 import { byGateway, RETRY, type WireError } from "../../protocol/failures.ts";
 import type { LimitReached } from "./limits.ts";
 
@@ -8,7 +9,7 @@ export type KeyFailure =
   | { reason: "key_unknown" }
   /** It was made with a pepper that this edge no longer has. */
   | { reason: "key_outdated" }
-  | { reason: "key_ended"; state: "expired" | "revoked" }
+  | ({ reason: "key_ended" } & KeyEnd)
   /** The Aggregator does not answer, so it is unknown whether the key is still valid. */
   | { reason: "keys_unchecked" }
   | { reason: "model_forbidden"; model: string }
@@ -54,15 +55,7 @@ const ERRORS: {
       "This API key was made before the edge's KEY_PEPPER was replaced. Ask for a new key.",
       INVALID_TOKEN,
     ),
-  key_ended: (failure) =>
-    byGateway(
-      401,
-      failure.state === "expired" ? "key_expired" : "key_revoked",
-      failure.state === "expired"
-        ? "This API key has expired. Ask for a new one."
-        : "This API key was revoked.",
-      INVALID_TOKEN,
-    ),
+  key_ended: (end) => byGateway(401, `key_${end.state}`, endText(end), INVALID_TOKEN),
   keys_unchecked: () =>
     byGateway(
       503,
@@ -147,6 +140,19 @@ const ERRORS: {
       `This API key lacks the scope "${failure.scope}". Use a key that has it.`,
     ),
 };
+
+function endText(end: KeyEnd): string {
+  switch (end.state) {
+    case "expired":
+      return "This API key has expired. Ask for a new one.";
+    case "revoked":
+      return "This API key was revoked.";
+    case "replaced": {
+      const endedAt = new Date(end.ends_at_ms).toISOString();
+      return `This API key was replaced, and ended at ${endedAt}. Use the newer key, whose id is ${end.replaced_by}.`;
+    }
+  }
+}
 
 export const isKeyFailure = (failure: { reason: string }): failure is KeyFailure =>
   Object.hasOwn(ERRORS, failure.reason);

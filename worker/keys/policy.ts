@@ -1,4 +1,4 @@
-/** The policy of a key: whether the key is valid, and which models and boxes it may use. Pure. */
+/** The policy of a key: which models and boxes it may use. Pure. */
 import * as z from "zod";
 import { KeyId, KeyPolicy } from "../../protocol/api/keys.ts";
 import { withTag } from "../../protocol/inventory.ts";
@@ -8,8 +8,9 @@ export const IssuedKey = z.object({
   id: KeyId,
   policy: KeyPolicy,
   created_at_ms: z.number(),
-  /** From then on it is refused; null: not revoked. May lie in the future, for a rotation. */
+  /** From then on it is refused; null: not revoked. The end of the overlap if it was replaced. */
   revoked_at_ms: z.number().nullable(),
+  /** The key of its rotation. Null again if it was revoked within the overlap. */
   replaced_by: KeyId.nullable(),
   /** The first of the keys that replaced each other up to this one. Absent for that first one. */
   lineage: KeyId.optional(),
@@ -19,14 +20,6 @@ export type IssuedKey = z.infer<typeof IssuedKey>;
 /** Returns the id under which the use of a key is counted: a key and those that replace it share it. */
 export const lineageOf = ({ id, lineage }: Pick<IssuedKey, "id" | "lineage">): string =>
   lineage ?? id;
-
-export type KeyState = "valid" | "expired" | "revoked";
-
-export function stateOf({ policy, revoked_at_ms }: IssuedKey, nowMs: number): KeyState {
-  if (revoked_at_ms !== null && revoked_at_ms <= nowMs) return "revoked";
-  const expiresMs = policy.expires_at === null ? null : Date.parse(policy.expires_at);
-  return expiresMs !== null && expiresMs <= nowMs ? "expired" : "valid";
-}
 
 /** Returns whether a key may use a model. `*` in a pattern stands for any characters. */
 export const mayUseModel = ({ models }: Pick<KeyPolicy, "models">, model: string): boolean =>

@@ -4,7 +4,13 @@ import { Ago, Moment, Pill, TableScroll } from "../../parts/basics.tsx";
 import { LimitMeters } from "../../parts/limit-meters.tsx";
 import { ActionsHead, RowAction } from "../../parts/row-actions.tsx";
 import { compact, energy, money } from "../../shape/format.ts";
-import { isEnding, limitTexts, restrictionTexts, rightsText } from "../../shape/key-text.ts";
+import {
+  isEnding,
+  isOver,
+  limitTexts,
+  restrictionTexts,
+  rightsText,
+} from "../../shape/key-text.ts";
 import { rowsOfKey } from "../../shape/limits-left.ts";
 import { hashOf } from "../../shape/route.ts";
 
@@ -73,7 +79,7 @@ function Row({ shown: key, edit, rotate, end }: RowProps) {
             )}
             {end && (
               <RowAction
-                name={key.state === "revoked" ? "Delete" : "Revoke"}
+                name={isOver(key) ? "Delete" : "Revoke"}
                 subject={key.name}
                 act={() => end(key)}
                 isDangerous
@@ -92,6 +98,12 @@ function State({ of: key }: { of: Key }) {
     return (
       <span class="below">
         <Pill tone="quiet">{key.state}</Pill>
+        {key.state === "replaced" && (
+          <>
+            {" "}
+            ended <Moment iso={key.revoked_at} />
+          </>
+        )}
       </span>
     );
   if (!isEnding(key)) return null;

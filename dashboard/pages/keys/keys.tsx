@@ -5,7 +5,7 @@ import { callJson } from "../../data/api.ts";
 import { useQuery } from "../../data/query.ts";
 import { Empty, FailureNote, Section, Skeleton } from "../../parts/basics.tsx";
 import { Confirm } from "../../parts/dialog.tsx";
-import { sortedKeys } from "../../shape/key-text.ts";
+import { isOver, sortedKeys } from "../../shape/key-text.ts";
 import { KeyDialog } from "./key-dialog.tsx";
 import { KeysTable } from "./keys-table.tsx";
 import { MadeKeyDialog } from "./made-key.tsx";
@@ -81,18 +81,19 @@ export function KeysPage() {
 
 type EndProps = { ended: Key; onEnded: () => void; onClose: () => void };
 
-/** The first DELETE of a key revokes it, and the second one takes it out of the list. */
-function EndDialog({ ended: { id, name, state }, onEnded, onClose }: EndProps) {
-  const isRevoked = state === "revoked";
+/** A DELETE revokes a key that works, and takes one that is over out of the list. */
+function EndDialog({ ended, onEnded, onClose }: EndProps) {
+  const { id, name } = ended;
+  const isDeleted = isOver(ended);
   return (
     <Confirm
-      title={isRevoked ? `Delete ${name}` : `Revoke ${name}`}
+      title={isDeleted ? `Delete ${name}` : `Revoke ${name}`}
       text={
-        isRevoked
+        isDeleted
           ? "Takes the key out of this list. Its requests and their figures stay."
           : "Its new calls are refused and its open calls end within a second. A revoked key never works again."
       }
-      action={isRevoked ? "Delete key" : "Revoke key"}
+      action={isDeleted ? "Delete key" : "Revoke key"}
       isDangerous
       onConfirm={async () => {
         await callJson("DELETE", "/api/keys/{id}", { params: { id } });

@@ -5,11 +5,13 @@
  * Lives as long as the answer, in the Worker invocation that owes it. The sockets, the clock and the
  * byte streams are here; {@link EdgeStreamCore} decides everything.
  */
+
+import type { KeyEnd } from "../../../protocol/call-end.ts";
 import { DAY_MS } from "../../../protocol/day.ts";
 import { encodeFrames, type Frame, type StreamId } from "../../../protocol/frames.ts";
 import { DATA_BYTES_MAX } from "../../../protocol/limits.ts";
 import { freeMemory } from "../../../protocol/memory.ts";
-import type { KeyEnd, Open } from "../../../protocol/messages.ts";
+import type { Open } from "../../../protocol/messages.ts";
 import { GatewayError } from "../../errors.ts";
 import { uploadFailure } from "../broken-upload.ts";
 import type { CallerAnswer, EdgeStreamActions } from "./actions.ts";

@@ -1,6 +1,8 @@
 /** The facts of a call that the edge's end of its stream needs. */
+
+import type { KeyEnd } from "../../../protocol/call-end.ts";
 import type { StreamId } from "../../../protocol/frames.ts";
-import type { KeyEnd, Open } from "../../../protocol/messages.ts";
+import type { Open } from "../../../protocol/messages.ts";
 import type { EarlyAnswer } from "./early-answer.ts";
 
 /**

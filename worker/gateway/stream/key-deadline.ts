@@ -1,6 +1,7 @@
 /** When a stream has to end because the key of its caller does, or because somebody stops the call. Pure. */
+
+import { CallEnd, type KeyEnd } from "../../../protocol/call-end.ts";
 import { type Frame, parsePayload } from "../../../protocol/frames.ts";
-import { CallEnd, type KeyEnd } from "../../../protocol/messages.ts";
 import type { FailureReason } from "../../errors.ts";
 import { hasEnded } from "../../keys/ends.ts";
 
@@ -32,6 +33,6 @@ export class KeyDeadline {
   failureAt(nowMs: number): Ending | null {
     if (this.#stoppedBy !== null) return { reason: "stopped", by: this.#stoppedBy };
     if (this.#end === null || !hasEnded(this.#end, nowMs)) return null;
-    return { reason: "key_ended", state: this.#end.state };
+    return { reason: "key_ended", ...this.#end };
   }
 }

@@ -9,7 +9,8 @@ import {
   rotated,
   warningsAbout,
 } from "../../../../worker/keys/changes.ts";
-import { keyRefusal, matches, stateOf } from "../../../../worker/keys/policy.ts";
+import { keyEndOf, stateOf } from "../../../../worker/keys/ends.ts";
+import { keyRefusal, matches } from "../../../../worker/keys/policy.ts";
 
 const NOW = Date.parse("2026-11-27T12:00:00Z");
 const policy = (more: object = {}) => KeyPolicy.parse({ name: "Ada", scopes: ["infer"], ...more });
@@ -60,10 +61,26 @@ test("a key ends when it expires, is revoked, or its overlap is over", () => {
   expect(stateOf(revoked(key(), NOW), NOW)).toBe("revoked");
   const { old, next } = rotated(key({ models: ["a"] }), "fedcba9876543210", 60_000, NOW);
   expect(stateOf(old, NOW + 59_999)).toBe("valid");
-  expect(stateOf(old, NOW + 60_000)).toBe("revoked");
+  expect(stateOf(old, NOW + 60_000)).toBe("replaced");
   expect(old.replaced_by).toBe(next.id);
   expect(next.policy).toEqual(old.policy);
   expect(stateOf(revoked(old, NOW + 1), NOW + 1)).toBe("revoked");
+});
+
+test("a replaced key names its successor, unless it expires within the overlap", () => {
+  const endOf = (more: object) => keyEndOf(rotated(key(more), "fedcba9876543210", 60_000, NOW).old);
+  const replaced = { state: "replaced", replaced_by: "fedcba9876543210" };
+  expect(endOf({})).toEqual({ ends_at_ms: NOW + 60_000, ...replaced });
+  expect(endOf({ expires_at: new Date(NOW + 500).toISOString() })).toEqual({
+    ends_at_ms: NOW + 500,
+    state: "expired",
+  });
+});
+
+test("a key that expired and was then revoked counts as revoked, from when it ended", () => {
+  const expired = key({ expires_at: new Date(NOW + 500).toISOString() });
+  const end = { ends_at_ms: NOW + 500, state: "revoked" };
+  expect(keyEndOf(revoked(expired, NOW + 900))).toEqual(end);
 });
 
 test("a change keeps what it does not name", () => {

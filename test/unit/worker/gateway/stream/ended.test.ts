@@ -52,7 +52,7 @@ test("an agent that received the ABORT of a cancelled stream has time to record 
 });
 
 test("a stream whose key has ended is recorded by its agent, which measured it, if it can", () => {
-  const failure = { reason: "key_ended", state: "revoked" } as const;
+  const failure = { reason: "key_ended", state: "revoked", ends_at_ms: 0 } as const;
   const ended = { by: "edge", status: "error", failure };
   // An agent that keeps the record of a failure back still is the first.
   const afterMs = AGENT_FIRST_MS;

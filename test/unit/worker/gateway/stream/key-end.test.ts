@@ -1,5 +1,6 @@
 /** The end of a caller's key ends its stream, whatever state the stream is in. */
 import { expect, test } from "vitest";
+import type { KeyEnd } from "../../../../../protocol/call-end.ts";
 import {
   encodeFrames,
   FrameType,
@@ -7,7 +8,7 @@ import {
   NO_PAYLOAD,
   streamFrame,
 } from "../../../../../protocol/frames.ts";
-import type { KeyEnd, Open } from "../../../../../protocol/messages.ts";
+import type { Open } from "../../../../../protocol/messages.ts";
 import type { EdgeStreamActions } from "../../../../../worker/gateway/stream/actions.ts";
 import { EdgeStreamCore } from "../../../../../worker/gateway/stream/edge-stream-core.ts";
 import { newPulse } from "../../../../../worker/gateway/stream/pulse.ts";
@@ -23,7 +24,7 @@ function begun(keyEnd?: KeyEnd): EdgeStreamCore {
   return core;
 }
 
-const endsAt = (ends_at_ms: number | null, state: KeyEnd["state"] = "expired"): KeyEnd => ({
+const endsAt = (ends_at_ms: number | null, state: "expired" | "revoked" = "expired"): KeyEnd => ({
   ends_at_ms,
   state,
 });
@@ -39,7 +40,7 @@ const STOPPED = {
   message: "This API key has expired. Ask for a new one.",
   failed_at: "gateway",
 };
-const FAILURE = { reason: "key_ended", state: "expired" };
+const FAILURE = { reason: "key_ended", state: "expired", ends_at_ms: 500 };
 
 test("a stream ends when the key of its caller does, and not before", () => {
   const core = begun(endsAt(500));
@@ -50,6 +51,20 @@ test("a stream ends when the key of its caller does, and not before", () => {
   expect(acts.answer).toEqual({ kind: "failed", failure: FAILURE });
   expect(acts.ended).toMatchObject({ by: "edge", status: "error", httpStatus: 401 });
   expect(acts.isDone).toBe(true);
+});
+
+test("a stream whose key was replaced ends with its overlap, and names the newer key", () => {
+  const core = begun(endsAt(null));
+  const replaced = { state: "replaced", replaced_by: "ffeeddccbbaa9988" } as const;
+  core.received(keyFrame({ ends_at_ms: 500, ...replaced }), 10);
+  expect(core.tick(499).ended).toBeNull();
+  expect(abortsIn(core.tick(500))).toMatchObject([
+    {
+      message:
+        "This API key was replaced, and ended at 1970-01-01T00:00:00.500Z. " +
+        "Use the newer key, whose id is ffeeddccbbaa9988.",
+    },
+  ]);
 });
 
 test("a stream that somebody stops ends at once, with and without a key", () => {
