@@ -86,7 +86,11 @@ export default defineConfig({
           cloudflareTest(({ inject }) => ({
             wrangler: { configPath: "./wrangler.toml" },
             miniflare: {
-              bindings: { AUTH_MODE: "open", ...inject<Record<string, string>>("engines") },
+              bindings: {
+                AUTH_MODE: "open",
+                METRICS_EXPORT_INTERVAL: "1",
+                ...inject<Record<string, string>>("engines"),
+              },
             },
           })),
         ],

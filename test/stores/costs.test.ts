@@ -58,6 +58,7 @@ async function flush(edge: Aggregator): Promise<void> {
     await edge.alarm();
     const waiting = edge.observed().stores;
     if (waiting.every(({ health }) => health.backlog === 0 && health.state === "ok")) return;
+    await scheduler.wait(100); // for the interval of exports
   }
   throw new Error(JSON.stringify(edge.observed()));
 }
@@ -65,7 +66,7 @@ async function flush(edge: Aggregator): Promise<void> {
 /** Works with an Aggregator that writes to the databases of this test. */
 const withEdge = <Answer>(work: (edge: Aggregator) => Promise<Answer>): Promise<Answer> =>
   runInDurableObject(env.AGGREGATOR.getByName(BOX), async (_, state) => {
-    const bindings = { ...env, ...stores.variables, METRICS_EXPORT_INTERVAL: "3600" };
+    const bindings = { ...env, ...stores.variables, METRICS_EXPORT_INTERVAL: "1" };
     return work(new Aggregator(state, bindings));
   });
 

@@ -114,7 +114,7 @@ export class Edge {
       if (rounds > 1_000)
         throw new Error(`the outbox does not drain: ${JSON.stringify(this.deliveries.health())}`);
       await this.flush();
-      this.nowMs = this.deliveries.dueMs(this.nowMs) ?? this.nowMs;
+      this.nowMs = this.deliveries.retryDueMs() ?? this.nowMs;
     }
   }
 

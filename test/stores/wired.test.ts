@@ -29,7 +29,7 @@ const newestFirst = [...old, ...recent].map(({ request_id }) => request_id).reve
 
 /** Runs alarms until no records wait. */
 async function flushed(): Promise<void> {
-  for (let rounds = 0; rounds < 50; rounds++) {
+  for (let rounds = 0; rounds < 100; rounds++) {
     await runDurableObjectAlarm(aggregator());
     if (
       (await aggregator().observed()).stores.every(
@@ -37,7 +37,7 @@ async function flushed(): Promise<void> {
       )
     )
       return;
-    await scheduler.wait(50);
+    await scheduler.wait(100);
   }
   throw new Error(JSON.stringify(await aggregator().observed()));
 }

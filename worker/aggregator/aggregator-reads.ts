@@ -49,8 +49,8 @@ export class AggregatorReads extends DurableObject<Bindings> {
     const nowMs = Date.now();
     this.stores = openStores(ctx.storage, settingsOf(env), nowMs);
     this.#views = new KeyViews(this.stores);
-    this.wakes = new Wakes(ctx, this.stores, settingsOf(env));
-    ctx.blockConcurrencyWhile(() => this.wakes.resume(nowMs));
+    this.wakes = new Wakes(ctx, this.stores, settingsOf(env), nowMs);
+    ctx.blockConcurrencyWhile(() => this.wakes.resume());
     this.news = new KeyNews(ctx, env, this.stores);
   }
 

@@ -143,7 +143,7 @@ export class Aggregator extends AggregatorReads {
   async patchSettings(patch: ConfigPatch, call: ChangingCall = null): Promise<RunTimeSettings> {
     const make = () => this.stores.settings.patch(patch, Date.now());
     const changed = await this.#audited({ call, make });
-    await this.wakes.eraseSoon(Date.now());
+    await this.wakes.eraseSoon();
     return changed;
   }
 
@@ -172,7 +172,7 @@ export class Aggregator extends AggregatorReads {
   targets(wish: TargetsWish, call: ChangingCall = null): Promise<TargetsAnswer> {
     const { notifier, alerts } = this.stores;
     return withTargets(notifier, wish, (change) => this.#audited({ call, ...change })).finally(() =>
-      alerts.reschedule(),
+      alerts.onChanged(),
     );
   }
 
@@ -182,6 +182,6 @@ export class Aggregator extends AggregatorReads {
 
   /** Schedules what a use of the model repository left unsent or failed to send. */
   #flushingAfter<Answer>(answering: Promise<Answer>): Promise<Answer> {
-    return answering.finally(() => this.wakes.flushWhenDue(Date.now()));
+    return answering.finally(() => this.wakes.flushWhenDue());
   }
 }

@@ -24,8 +24,6 @@ const LOOK_MS = 30_000;
  * readings arrive; otherwise an alarm, which is billed.
  */
 const RECHECK_MS = 30 * 60_000;
-/** A summary that could not be made is made again after this long. */
-const SUMMARY_RETRY_MS = 3_600_000;
 const RECENT: ReadonlySet<ConcernCode> = new Set([
   ...(["error_rate_high", "latency_high", "queue_long"] as const),
   ...(["model_latency_high", "model_errors_high"] as const),
@@ -46,10 +44,8 @@ export class Alerts {
   readonly #incidents: JsonRows<Incident>;
   #lookedMs = 0;
   #judgedDueMs: number | null;
-  /** No weekly summary is made before, unix ms. */
-  #summariesFromMs = 0;
-  /** Called with the time at which {@link run} is due. */
-  onDue: (atMs: number) => void = () => {};
+  /** Called when a judgement, a summary or a message may be due earlier than before. */
+  onChanged: () => void = () => {};
 
   constructor(storage: DurableObjectStorage, from: AlertSources, nowMs: number) {
     this.#storage = storage;
@@ -73,55 +69,36 @@ export class Alerts {
 
   /** Never throws: what arrived is taken all the same. */
   lookNow(nowMs: number): void {
-    this.#lookedMs = nowMs;
     try {
-      const observed = this.#from.observe(nowMs);
-      const concerns = concernsOf(observed);
-      const judged = judge(this.#incidents.all(), concerns, nowMs);
-      this.#storage.transactionSync(() => this.#take(judged, nowMs));
-      this.#judgedDueMs = judged.dueMs;
-      const isRecent = judged.incidents.some(({ concern }) => RECENT.has(concern.code));
-      if (isRecent && observed.boxes.every(({ state }) => state === "down"))
-        this.#judgedDueMs = Math.min(judged.dueMs ?? Number.MAX_SAFE_INTEGER, nowMs + RECHECK_MS);
+      this.judge(nowMs);
     } catch (error) {
       console.error(error);
     }
-    this.reschedule();
+    this.onChanged();
   }
 
-  /** Has {@link run} called in time, also after a change of the targets. */
-  reschedule(): void {
-    const dueMs = this.dueMs();
-    if (dueMs !== null) this.onDue(dueMs);
+  /** Judges what is wrong now. */
+  judge(nowMs: number): void {
+    this.#lookedMs = nowMs;
+    const observed = this.#from.observe(nowMs);
+    const concerns = concernsOf(observed);
+    const judged = judge(this.#incidents.all(), concerns, nowMs);
+    this.#storage.transactionSync(() => this.#take(judged, nowMs));
+    this.#judgedDueMs = judged.dueMs;
+    const isRecent = judged.incidents.some(({ concern }) => RECENT.has(concern.code));
+    if (isRecent && observed.boxes.every(({ state }) => state === "down"))
+      this.#judgedDueMs = Math.min(judged.dueMs ?? Number.MAX_SAFE_INTEGER, nowMs + RECHECK_MS);
   }
 
-  /** Does what is due: judges, and sends. */
-  async run(): Promise<void> {
-    this.lookNow(Date.now());
-    const { notifier, summarize } = this.#from;
-    const nowMs = Date.now();
-    if ((this.#summaryDueMs(nowMs) ?? Number.POSITIVE_INFINITY) <= nowMs)
-      await summarize(nowMs).catch((error: unknown) => {
-        console.error(error);
-        this.#summariesFromMs = nowMs + SUMMARY_RETRY_MS;
-      });
-    await notifier.sendDue();
-  }
-
-  /** Returns when {@link run} is due, unix ms; null if nothing waits. */
+  /** Returns when {@link judge} is due, unix ms; null if nothing waits for it. */
   dueMs(): number | null {
-    const { notifier } = this.#from;
-    const due = [
-      ...[this.#judgedDueMs, notifier.dueMs(), this.#silenceDueMs()],
-      this.#summaryDueMs(Date.now()),
-    ];
-    const known = due.filter((at) => at !== null);
-    return known.length === 0 ? null : Math.min(...known);
+    const due = [this.#judgedDueMs, this.#silenceDueMs()].filter((at) => at !== null);
+    return due.length === 0 ? null : Math.min(...due);
   }
 
-  #summaryDueMs(nowMs: number): number | null {
-    const dueMs = this.#from.notifier.summaryDueMs(nowMs);
-    return dueMs === null ? null : Math.max(dueMs, this.#summariesFromMs);
+  /** Makes the weekly summaries that are due. */
+  summarize(nowMs: number): Promise<void> {
+    return this.#from.summarize(nowMs);
   }
 
   /** Writes what {@link judge} decided. */

@@ -41,10 +41,10 @@ export async function clearData(
     throw error;
   }
   intake.cleared(kinds, nowMs);
-  await wakes.eraseSoon(nowMs);
+  await wakes.eraseSoon();
   await erasure.run();
   const external = await deliveries.clear(Date.now);
-  await wakes.flushWhenDue(Date.now());
+  await wakes.flushWhenDue();
   if (call !== null) await wakes.onNewData(nowMs);
   return cleared(type, nowMs, deleted, external);
 }

@@ -1,11 +1,16 @@
 /**
- * The Aggregator's alarm: when housekeeping, exports and the repository's copy are due.
+ * The Aggregator's alarm: does each duty when it is due, and nothing else.
  *
  * A Durable Object has one alarm, and setting it is billed as a row write. It is therefore set only
- * when the new time is earlier than the one already set.
+ * when the new time is earlier than the one already set. External stores that sleep while nobody writes
+ * to them are billed by the wake-up, so no other duty touches them.
+ *
+ * Due times survive a restart: they follow from storage, or are kept there.
  */
 import { OUTBOX_ITEMS_MAX, OUTBOX_STORAGE_BYTES_MAX } from "../export/deliveries.ts";
 import type { Settings } from "../settings.ts";
+import { deleteMeta, readMeta, writeMeta } from "../storage/meta.ts";
+import { type DueMs, Duties } from "./duties.ts";
 import { ALARM_AT_LEAST_EVERY_MS, ALARM_EVERY_MS, keepHouse } from "./housekeeping.ts";
 import type { AggregatorStores } from "./stores.ts";
 
@@ -14,18 +19,38 @@ import type { AggregatorStores } from "./stores.ts";
  */
 const ROWS_PER_HOUSEKEEPING = 20_000;
 
+const HOUSEKEEPING_DUE_MS = "housekeeping_due_ms";
+
+/** In this order: housekeeping leaves texts to erase, and a judgement leaves messages to send. */
+const LOCAL_DUTIES = [
+  "housekeeping",
+  "erasure",
+  "judgement",
+  "summaries",
+  "held",
+  "checkpoint",
+] as const;
+/** These use external stores, and wait for each other's answers no more than for their own. */
+const STORE_DUTIES = ["retries", "export", "repository"] as const;
+const ALERT_DUTIES = ["judgement", "summaries", "messages"] as const;
+const DUTIES = [...LOCAL_DUTIES, ...STORE_DUTIES, "messages"] as const;
+type Duty = (typeof DUTIES)[number];
+
 export class Wakes {
   readonly #storage: DurableObjectStorage;
   readonly #stores: AggregatorStores;
   readonly #exportIntervalMs: number;
   readonly #meanwhile: (promise: Promise<unknown>) => void;
+  readonly #duties: Duties<Duty>;
+  readonly #work: Readonly<Record<Duty, (nowMs: number) => unknown>>;
   #alarmAtMs: number | null = null;
   #rowsSinceHousekeeping = 0;
-  /** When housekeeping is due, unix ms. Unknown after a restart; the next alarm finds out. */
-  #housekeepingDueMs = 0;
-
-  /** When the last flush began, unix ms. */
-  #flushedMs = Number.NEGATIVE_INFINITY;
+  /** When housekeeping is due, unix ms. 0 if unknown: the next alarm finds out. */
+  #housekeepingDueMs: number;
+  /** When records that wait are to be exported, unix ms; null if none wait. */
+  #exportDueMs: number | null;
+  /** When the last export began, or when its records arrived if that was before a restart. */
+  #exportedMs: number;
 
   /** The longest wait of new data for housekeeping. */
   readonly #keptWithinMs: number;
@@ -34,6 +59,7 @@ export class Wakes {
     ctx: DurableObjectState,
     stores: AggregatorStores,
     { retention, stores: { exportIntervalMs } }: Pick<Settings, "retention" | "stores">,
+    nowMs: number,
   ) {
     const { textsMs, samplesMs } = retention;
     const shortestMs = Math.min(ALARM_AT_LEAST_EVERY_MS, textsMs ?? samplesMs, samplesMs);
@@ -42,47 +68,85 @@ export class Wakes {
     this.#stores = stores;
     this.#exportIntervalMs = exportIntervalMs;
     this.#meanwhile = (promise) => ctx.waitUntil(promise);
-    stores.alerts.onDue = (atMs) => this.#meanwhile(this.#wakeAt(atMs));
+    const keptMs = readMeta(ctx.storage.sql, HOUSEKEEPING_DUE_MS) ?? 0;
+    // The clock may have been wrong.
+    this.#housekeepingDueMs = keptMs > nowMs + ALARM_AT_LEAST_EVERY_MS ? 0 : keptMs;
+    this.#exportedMs = Math.min(nowMs, stores.deliveries.lastSuccessMs());
+    this.#exportDueMs = stores.deliveries.waitingDueMs(this.#nextExportMs(nowMs));
+    this.#duties = new Duties(this.#dueTimes());
+    this.#work = this.#works();
+    stores.alerts.onChanged = () => this.#meanwhile(this.#wakeFor(ALERT_DUTIES));
+  }
+
+  #dueTimes(): Record<Duty, DueMs> {
+    const { deliveries, sharedRepository, held, alerts, erasure, notifier } = this.#stores;
+    return {
+      housekeeping: () =>
+        this.#housekeepingDueMs === Number.POSITIVE_INFINITY ? null : this.#housekeepingDueMs,
+      erasure: () => (erasure.isDue ? 0 : null),
+      judgement: () => alerts.dueMs(),
+      summaries: () => notifier.summaryDueMs(Date.now()),
+      messages: () => notifier.dueMs(),
+      held: () => (deliveries.isNone ? null : held.dueMs()),
+      checkpoint: () => deliveries.checkpointDueMs(),
+      retries: () => deliveries.retryDueMs(),
+      export: () => this.#exportDueMs,
+      repository: () => {
+        const dueMs = sharedRepository?.dueMs() ?? null;
+        return dueMs === null ? null : this.#nextExportMs(dueMs);
+      },
+    };
+  }
+
+  #works(): Record<Duty, (nowMs: number) => unknown> {
+    const { deliveries, sharedRepository, held, alerts, erasure, notifier } = this.#stores;
+    return {
+      housekeeping: (nowMs) => this.#keepHouse(nowMs),
+      erasure: () => erasure.run(),
+      judgement: (nowMs) => alerts.judge(nowMs),
+      summaries: (nowMs) => alerts.summarize(nowMs),
+      messages: () => notifier.sendDue(),
+      held: (nowMs) => this.flushingSoon(nowMs, () => held.releaseDue(nowMs)),
+      checkpoint: () => deliveries.checkpoint(),
+      retries: () => deliveries.retry(Date.now, this.#pause),
+      export: (nowMs) => this.#export(nowMs),
+      repository: (nowMs) => sharedRepository?.keepUp(nowMs),
+    };
   }
 
   /** Reads the alarm that is set, and sets one for work left over from before the restart. */
-  async resume(nowMs: number): Promise<void> {
-    const { deliveries, sharedRepository } = this.#stores;
+  async resume(): Promise<void> {
     this.#alarmAtMs = await this.#storage.getAlarm();
-    await this.eraseSoon(nowMs);
-    await this.#wakeForHeld();
-    if (deliveries.hasBacklog() || (sharedRepository?.dueMs() ?? null) !== null)
-      await this.#wakeAt(nowMs + this.#exportIntervalMs);
-    await this.#wakeForAlerts();
+    const isKnown = this.#housekeepingDueMs > 0;
+    await this.#wakeFor(DUTIES.filter((name) => isKnown || name !== "housekeeping"));
   }
 
   /** Does what is due, and sets the next alarm. */
   async alarm(): Promise<void> {
-    const { deliveries, erasure } = this.#stores;
     this.#alarmAtMs = null;
-    if (this.#housekeepingDueMs <= Date.now()) this.#keepHouse(Date.now());
-    if (erasure.isDue) await erasure.run();
+    const isDue = (name: Duty) => this.#duties.isDue(name, Date.now());
+    for (const name of LOCAL_DUTIES) if (isDue(name)) await this.#do(name);
     // Beside the rest: a receiver of messages may hang.
-    this.#meanwhile(this.#alert());
-    if (!deliveries.isNone) await this.#flush();
-    if (this.#housekeepingDueMs < Number.POSITIVE_INFINITY)
-      await this.#wakeAt(this.#housekeepingDueMs);
+    if (isDue("messages"))
+      this.#meanwhile(this.#do("messages").then(() => this.#wakeFor(["messages"])));
+    await Promise.all(STORE_DUTIES.filter(isDue).map((name) => this.#do(name)));
+    await this.#wakeFor(DUTIES);
   }
 
-  async #alert(): Promise<void> {
-    await this.#stores.alerts.run().catch((error: unknown) => console.error(error));
-    await this.#wakeForAlerts();
-  }
-
-  /** Schedules the next judgement of concerns, or attempt to send a message. */
-  async #wakeForAlerts(): Promise<void> {
-    const dueMs = this.#stores.alerts.dueMs();
-    if (dueMs !== null) await this.#wakeAt(dueMs);
+  /** Does a duty. A fault in it is tried again, and ends no other: the platform gives up on alarms that fail. */
+  async #do(name: Duty): Promise<void> {
+    try {
+      await this.#work[name](Date.now());
+      this.#duties.succeeded(name);
+    } catch (error) {
+      console.error(error);
+      this.#duties.failed(name, Date.now());
+    }
   }
 
   /** Schedules the erasure of texts if one is due. */
-  async eraseSoon(nowMs: number): Promise<void> {
-    if (this.#stores.erasure.isDue) await this.#wakeAt(nowMs);
+  async eraseSoon(): Promise<void> {
+    await this.#wakeFor(["erasure"]);
   }
 
   /** Schedules housekeeping for new ledger rows. */
@@ -99,16 +163,26 @@ export class Wakes {
     return this.#keepHouseBy(nowMs + this.#keptWithinMs);
   }
 
-  async #flush(): Promise<void> {
-    const { deliveries, sharedRepository, held } = this.#stores;
-    this.#flushedMs = Date.now();
-    held.releaseDue(this.#flushedMs);
-    await Promise.all([
-      deliveries.flush(Date.now, (signal) => scheduler.wait(this.#exportIntervalMs, { signal })),
-      sharedRepository?.keepUp(Date.now()),
-    ]);
-    await this.flushWhenDue(Date.now());
-    await this.#wakeForHeld();
+  /** Returns the earliest time of another export that is not before `fromMs`. */
+  #nextExportMs(fromMs: number): number {
+    return Math.max(fromMs, this.#exportedMs + this.#exportIntervalMs);
+  }
+
+  readonly #pause = (signal: AbortSignal) => scheduler.wait(this.#exportIntervalMs, { signal });
+
+  async #export(nowMs: number): Promise<void> {
+    const { deliveries, sharedRepository } = this.#stores;
+    this.#exportDueMs = null;
+    this.#exportedMs = nowMs;
+    try {
+      await Promise.all([
+        deliveries.flush(Date.now, this.#pause),
+        sharedRepository?.keepUp(Date.now()),
+      ]);
+    } catch (error) {
+      this.#exportDueMs = nowMs;
+      throw error;
+    }
   }
 
   /**
@@ -120,38 +194,19 @@ export class Wakes {
     const { seq } = outbox.end();
     const result = take();
     if (outbox.end().seq !== seq) {
-      const fromMs = Math.max(nowMs, this.#flushedMs + this.#exportIntervalMs);
-      const dueMs = deliveries.dueForNewMs(fromMs);
-      if (dueMs > nowMs) await this.#wakeAt(dueMs);
-      else this.#meanwhile(this.#flushNow());
+      const dueMs = deliveries.dueForNewMs(this.#nextExportMs(nowMs));
+      if (dueMs > nowMs) {
+        this.#exportDueMs = Math.min(this.#exportDueMs ?? dueMs, dueMs);
+        await this.#wakeFor(["export"]);
+      } else this.#meanwhile(this.#do("export").then(() => this.flushWhenDue()));
     }
-    await this.#wakeForHeld();
+    await this.#wakeFor(["held"]);
     return result;
   }
 
-  /** Exports beside the current call. A fault in it is tried again by the alarm. */
-  async #flushNow(): Promise<void> {
-    try {
-      await this.#flush();
-    } catch (error) {
-      console.error(error);
-      await this.#wakeAt(Date.now() + this.#exportIntervalMs);
-    }
-  }
-
-  /** Schedules an export for the next request that is held back. */
-  async #wakeForHeld(): Promise<void> {
-    const dueMs = this.#stores.deliveries.isNone ? null : this.#stores.held.dueMs();
-    if (dueMs !== null) await this.#wakeAt(dueMs);
-  }
-
   /** Schedules an export of what is still unsent. */
-  async flushWhenDue(nowMs: number): Promise<void> {
-    const { deliveries, sharedRepository } = this.#stores;
-    const due = [deliveries.dueMs(nowMs), sharedRepository?.dueMs() ?? null].filter(
-      (at) => at !== null,
-    );
-    if (due.length > 0) await this.#wakeAt(Math.max(nowMs, Math.min(...due)));
+  async flushWhenDue(): Promise<void> {
+    await this.#wakeFor(["export", "retries", "checkpoint", "repository"]);
   }
 
   #keepHouse(nowMs: number): void {
@@ -165,13 +220,25 @@ export class Wakes {
     intake.add(moves.takeOverdue(nowMs), registry.boxes(), nowMs);
     deliveries.checkpoint();
     intake.checkpoint(nowMs);
-    this.#housekeepingDueMs =
-      keepHouse(this.#storage, this.#stores, nowMs) ?? Number.POSITIVE_INFINITY;
+    this.#setHousekeeping(keepHouse(this.#storage, this.#stores, nowMs));
   }
 
   async #keepHouseBy(atMs: number): Promise<void> {
-    this.#housekeepingDueMs = Math.min(this.#housekeepingDueMs, atMs);
+    if (this.#housekeepingDueMs > atMs) this.#setHousekeeping(atMs);
     await this.#wakeAt(atMs);
+  }
+
+  /** @param atMs  null if nothing stored will ever expire */
+  #setHousekeeping(atMs: number | null): void {
+    this.#housekeepingDueMs = atMs ?? Number.POSITIVE_INFINITY;
+    if (atMs === null) deleteMeta(this.#storage.sql, HOUSEKEEPING_DUE_MS);
+    else writeMeta(this.#storage.sql, HOUSEKEEPING_DUE_MS, atMs);
+  }
+
+  /** Has the alarm run when the first of these duties is due. */
+  async #wakeFor(names: readonly Duty[]): Promise<void> {
+    const atMs = this.#duties.nextMs(names);
+    if (atMs !== null) await this.#wakeAt(Math.max(atMs, Date.now()));
   }
 
   async #wakeAt(atMs: number): Promise<void> {

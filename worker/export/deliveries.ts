@@ -23,11 +23,12 @@ export const OUTBOX_ITEMS_MAX = 1_000_000;
 export const OUTBOX_STORAGE_BYTES_MAX = 6e9;
 /** The share of the outbox that is dropped at a time. */
 const DROPPED_SHARE = 0.1;
-/** The pause before the next flush when more records wait. */
-const CONTINUE_MS = 100;
 
 /** The kinds of rows that are cleared with the metrics. */
 const METRIC_KINDS = ["gpu_samples", "system_samples", "energy_hours"] as const;
+
+/** Waits until the other stores are flushed again. */
+export type Pause = (signal: AbortSignal) => Promise<void>;
 
 export type StoreDeliveriesParts = {
   stores: readonly Sink[];
@@ -93,16 +94,31 @@ export class StoreDeliveries {
     return this.#deliveries.length === 0;
   }
 
-  hasBacklog(): boolean {
-    return this.#deliveries.some((delivery) => delivery.backlog() > 0 || delivery.isClearing);
+  /** Returns when a store last took records, unix ms; -Infinity if none ever did. */
+  lastSuccessMs(): number {
+    return Math.max(
+      Number.NEGATIVE_INFINITY,
+      ...this.#deliveries.map(({ state }) => state.last_success_ms ?? Number.NEGATIVE_INFINITY),
+    );
   }
 
   /** Sends the waiting records. A slow store does not hold up the others. */
-  async flush(clock: Clock, pause: (signal: AbortSignal) => Promise<void>): Promise<void> {
-    let busy = this.#deliveries.length;
+  flush(clock: Clock, pause: Pause): Promise<void> {
+    return this.#flush(this.#deliveries, clock, pause);
+  }
+
+  /** Sends the waiting records to the stores that failed or whose last flush left some, if they are due. */
+  retry(clock: Clock, pause: Pause): Promise<void> {
+    const isDue = (dueMs: number | null) => dueMs !== null && dueMs <= clock();
+    const due = this.#deliveries.filter((delivery) => isDue(delivery.dueMs()));
+    return this.#flush(due, clock, pause);
+  }
+
+  async #flush(deliveries: readonly StoreDelivery[], clock: Clock, pause: Pause): Promise<void> {
+    let busy = deliveries.length;
     const isOver = new AbortController();
     await Promise.all(
-      this.#deliveries.map(async (delivery) => {
+      deliveries.map(async (delivery) => {
         await delivery.flush(clock);
         if (--busy === 0) isOver.abort();
         while (!isOver.signal.aborted) {
@@ -111,7 +127,7 @@ export class StoreDeliveries {
         }
       }),
     );
-    if ((this.#states.dueMs() ?? Number.POSITIVE_INFINITY) <= clock()) this.checkpoint();
+    if ((this.checkpointDueMs() ?? Number.POSITIVE_INFINITY) <= clock()) this.checkpoint();
   }
 
   /** Stores the deliveries in memory. */
@@ -123,13 +139,27 @@ export class StoreDeliveries {
     this.#states.stored();
   }
 
-  /** Returns when to flush for what is left now, unix ms; null if nothing is. */
-  dueMs(nowMs: number): number | null {
-    const due = [
-      ...this.#deliveries.map((delivery) => delivery.dueMs()),
-      this.#states.dueMs(),
-    ].filter((at) => at !== null);
-    return due.length === 0 ? null : Math.max(nowMs + CONTINUE_MS, Math.min(...due));
+  /** Returns when to call {@link checkpoint}, unix ms; null if storage has everything. */
+  checkpointDueMs(): number | null {
+    return this.#states.dueMs();
+  }
+
+  /** Returns when to call {@link retry}, unix ms; null if nothing failed and nothing was left. */
+  retryDueMs(): number | null {
+    const due = this.#deliveries.map((delivery) => delivery.dueMs()).filter((at) => at !== null);
+    return due.length === 0 ? null : Math.min(...due);
+  }
+
+  /**
+   * Returns when to flush for what waits in storage, unix ms; null if nothing does. Respects the backoff of
+   * each store.
+   * @param fromMs  not before this
+   */
+  waitingDueMs(fromMs: number): number | null {
+    const due = this.#deliveries
+      .filter((delivery) => delivery.isClearing || delivery.backlog() > 0)
+      .map(({ state }) => Math.max(fromMs, state.retry_at_ms ?? 0));
+    return due.length === 0 ? null : Math.min(...due);
   }
 
   /**

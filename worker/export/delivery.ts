@@ -1,10 +1,9 @@
 /**
  * The delivery to one receiver, a store or a collector: sends the records in the outbox exactly once.
  *
- * A batch gets an id and is kept in storage before it is sent. Until the store confirms it, the
- * same
- * rows are sent again under the same id. So it does not matter if the store, its answer or this
- * object is lost. No transaction is open while the delivery waits for the store: intake goes on.
+ * A batch gets an id and is kept in storage before it is sent. Until the store confirms it, the same
+ * rows are sent again under the same id. So it does not matter if the store, its answer or this object
+ * is lost. No transaction is open while the delivery waits for the store: intake goes on.
  *
  * A batch that is one whole entry of the outbox need not be kept, since its id follows from it (see
  * `next-batch.ts`), and neither does its delivery if the entry takes no row.
@@ -27,10 +26,9 @@ import type { ClearedRows, Clearing, Sink } from "./sink.ts";
 
 /** One flush sends at most this many batches, then lets housekeeping run. */
 const BATCHES_PER_FLUSH = 20;
-/**
- * Consecutive rows that may be set aside. After that the delivery backs off, in case the fault is
- * in the store.
- */
+/** The pause before the next flush when more records wait. */
+const CONTINUE_MS = 100;
+/** Consecutive rows that may be set aside before the delivery backs off: the store may be at fault. */
 const SET_ASIDE_PER_FLUSH = 20;
 /**
  * A delivery after a longer pause is stored at once. The object may not be in memory until the next one,
@@ -52,7 +50,8 @@ export class StoreDelivery {
   #isChecked = false;
   /** The entry at the cursor may have been sent as a batch of its own, by this object or before. */
   #mayHaveSentEntry = true;
-  #hasMore = false;
+  /** When the records that the last flush left are due, unix ms; null if it left none. */
+  #moreDueMs: number | null = null;
   #deliveredMs = Number.NEGATIVE_INFINITY;
   #deletedOldMs = 0;
 
@@ -104,7 +103,7 @@ export class StoreDelivery {
 
   /** Returns when the next flush can make progress, unix ms; null if nothing is pending. */
   dueMs(): number | null {
-    return this.state.retry_at_ms ?? (this.#hasMore ? 0 : null);
+    return this.state.retry_at_ms ?? this.#moreDueMs;
   }
 
   /**
@@ -141,7 +140,7 @@ export class StoreDelivery {
     // A request to clear waits for this loop.
     for (let sent = 0; sent < BATCHES_PER_FLUSH && !this.isClearing; sent++) {
       const batch = this.#freeze();
-      this.#hasMore = batch !== null;
+      this.#moreDueMs = batch === null ? null : clock() + CONTINUE_MS;
       if (batch === null) break;
       if (this.#store.kinds?.includes(batch.kind) === false) {
         this.#put({ batch: null, cursor: batch.next });
@@ -248,7 +247,7 @@ export class StoreDelivery {
   }
 
   async #deleteOld(nowMs: number): Promise<void> {
-    if (this.#hasMore || nowMs - this.#deletedOldMs < DELETE_OLD_EVERY_MS) return;
+    if (this.#moreDueMs !== null || nowMs - this.#deletedOldMs < DELETE_OLD_EVERY_MS) return;
     this.#deletedOldMs = nowMs;
     if (this.#isChecked) await this.#store.deleteOld?.();
   }
