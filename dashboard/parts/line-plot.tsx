@@ -39,7 +39,7 @@ export function LinePlot({ title, buckets, lines, format, top, moment }: Props) 
         .map(({ name, colour, isWide, values }) => ({
           name,
           class: `line ${colour}${isWide ? " wide" : ""}`,
-          whole: linePath(isUnfinished ? values.with(-1, null) : values, max, width),
+          whole: linePath(isUnfinished ? values.slice(0, -1) : values, max, width),
           end: isUnfinished ? unfinishedPath(values, max) : "",
         })),
     [lines, max, width, isUnfinished],

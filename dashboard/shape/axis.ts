@@ -1,4 +1,5 @@
 /** The labels of a time axis, in the viewer's time zone. Pure. */
+import { timeFormat } from "./format.ts";
 
 /**
  * Formats the labels of a time axis.
@@ -9,19 +10,15 @@ export function timeLabels(
   stepSeconds: number,
   zone?: string,
 ): string[] {
-  const format = (at: number, options: Intl.DateTimeFormatOptions) =>
-    new Date(at * 1_000).toLocaleString("en-GB", { ...options, timeZone: zone });
-  const day = (at: number) => format(at, { day: "numeric", month: "short" });
+  const text = (name: "day" | "minute" | "clock", at: number) =>
+    timeFormat(name, zone).format(1_000 * at);
+  const day = (at: number) => text("day", at);
   if (stepSeconds >= 86_400) return seconds.map(day);
-  const clock: Intl.DateTimeFormatOptions = {
-    hour: "2-digit",
-    minute: "2-digit",
-    ...(stepSeconds < 60 && { second: "2-digit" }),
-  };
   // The first label of each new day shows the date.
   return seconds.map((at, index) => {
     const before = seconds[index - 1];
-    return before !== undefined && day(before) !== day(at) ? day(at) : format(at, clock);
+    const isNewDay = before !== undefined && day(before) !== day(at);
+    return isNewDay ? day(at) : text(stepSeconds < 60 ? "clock" : "minute", at);
   });
 }
 

@@ -94,17 +94,20 @@ export function percentileLine(values: readonly (number | null)[], bounds: reado
   );
 }
 
-/** @param values  0 at the bottom, 1 at the top */
-export function pathOfLine(values: readonly (number | null)[]): string {
+/**
+ * @param values  0 at the bottom, 1 at the top
+ * @param first   the bucket of the first of them
+ */
+export function pathOfLine(values: readonly (number | null)[], first = 0): string {
   let path = "";
   let isDown = false;
   values.forEach((value, index) => {
     if (value !== null) {
       const y = fixed(HEIGHT * (1 - Math.min(1, Math.max(0, value))));
-      const x = fixed(index + 0.5);
+      const x = first + index;
       // A value between unknown ones is a short line.
       const isAlone = !isDown && (values[index + 1] ?? null) === null;
-      path += isAlone ? `M${index + 0.2} ${y}h0.6` : `${isDown ? "L" : "M"}${x} ${y}`;
+      path += isAlone ? `M${x + 0.2} ${y}h0.6` : `${isDown ? "L" : "M"}${x + 0.5} ${y}`;
     }
     isDown = value !== null;
   });

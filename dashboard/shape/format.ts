@@ -158,6 +158,7 @@ export function money(amount: number, currency: string): string {
 }
 
 const TIMES = {
+  minute: { hour: "2-digit", minute: "2-digit" },
   clock: { hour: "2-digit", minute: "2-digit", second: "2-digit" },
   day: { day: "numeric", month: "short" },
   date: { day: "numeric", month: "numeric", year: "numeric" },
@@ -167,7 +168,7 @@ const TIMES = {
 const timeFormats = new Map<string, Intl.DateTimeFormat>();
 
 /** Keeps each format: making one takes longer than the rest of a row of a table. */
-function timeFormat(name: keyof typeof TIMES, zone?: string): Intl.DateTimeFormat {
+export function timeFormat(name: keyof typeof TIMES, zone?: string): Intl.DateTimeFormat {
   const key = `${name} ${zone}`;
   const format =
     timeFormats.get(key) ?? new Intl.DateTimeFormat("en-GB", { ...TIMES[name], timeZone: zone });

@@ -13,37 +13,44 @@ import type { Column } from "./history.ts";
  */
 export function linePath(values: Column, max: number, columns: number): string {
   const each = Math.ceil(values.length / Math.max(1, columns));
-  const parts = values.map((value) => (value === null ? null : value / max));
   // With two values in a column, both are drawn anyway.
-  if (each <= 2) return pathOfLine(parts);
+  if (each <= 2) return pathOfLine(values.map((value) => (value === null ? null : value / max)));
   let path = "";
   let isDown = false;
   let unknown = 0;
-  for (let start = 0; start < parts.length; start += each) {
-    const end = Math.min(parts.length, start + each);
+  for (let start = 0; start < values.length; start += each) {
+    const end = Math.min(values.length, start + each);
     let low = -1;
     let high = -1;
+    let lowest = Number.POSITIVE_INFINITY;
+    let highest = Number.NEGATIVE_INFINITY;
     let isCut = false;
     for (let index = start; index < end; index++) {
-      const value = parts[index] ?? null;
+      const value = values[index] ?? null;
       if (value === null) {
         unknown++;
         continue;
       }
       if (unknown >= each) isCut = true;
       unknown = 0;
-      if (low === -1 || value < (parts[low] ?? 0)) low = index;
-      if (high === -1 || value > (parts[high] ?? 0)) high = index;
+      if (value < lowest) {
+        lowest = value;
+        low = index;
+      }
+      if (value > highest) {
+        highest = value;
+        high = index;
+      }
     }
     if (low === -1) continue;
     if (isCut) isDown = false;
     const [first, last] = low < high ? [low, high] : [high, low];
     for (const index of first === last ? [first] : [first, last]) {
-      path += `${isDown ? "L" : "M"}${index + 0.5} ${heightOf(parts[index] ?? 0)}`;
+      path += `${isDown ? "L" : "M"}${index + 0.5} ${heightOf((values[index] ?? 0) / max)}`;
       isDown = true;
     }
     // A value without a neighbour is a short line.
-    if (first === last && path.endsWith(`M${first + 0.5} ${heightOf(parts[first] ?? 0)}`))
+    if (first === last && path.endsWith(`M${first + 0.5} ${heightOf((values[first] ?? 0) / max)}`))
       path += `h${each / 2}`;
   }
   return path;
@@ -51,9 +58,10 @@ export function linePath(values: Column, max: number, columns: number): string {
 
 /** Returns the dashed end of a line: from the last whole bucket to the one that is not over yet. */
 export function unfinishedPath(values: Column, max: number): string {
-  const last = values.length - 2;
+  const end = values.slice(-2);
   return pathOfLine(
-    values.map((value, index) => (index < last || value === null ? null : value / max)),
+    end.map((value) => (value === null ? null : value / max)),
+    values.length - end.length,
   );
 }
 

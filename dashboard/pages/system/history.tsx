@@ -1,6 +1,6 @@
 /** The history of the machines and of each GPU, for all boxes or one, at the time of the scope. */
 import { useSignal } from "@preact/signals";
-import { useMemo } from "preact/hooks";
+import { useMemo, useRef } from "preact/hooks";
 import type { SystemPoint } from "../../../protocol/api/system.ts";
 import { minuteMs } from "../../data/clock.ts";
 import { live } from "../../data/live.ts";
@@ -27,6 +27,7 @@ import {
   HISTORY_RANGES,
   type HistoryChart,
   type HistoryRange,
+  type HistorySpan,
   historySpan,
 } from "../../shape/machine-history.ts";
 import { EVERYTHING } from "../../shape/scope.ts";
@@ -57,13 +58,13 @@ export function MachineHistory({ box }: { box: string }) {
   const everyMs = scope.value.untilMs !== null && period.untilMs <= minuteMs.value ? null : paceMs;
   const machines = useQuery("/api/system/history", { query }, everyMs);
   const gpus = useQuery("/api/gpu/history", { query }, everyMs);
-  // A range that ends at the present does not change with the minute.
-  const drawn = isWhole ? range : span;
+  const ofMachinesSpan = useAnswered(span, machines.isLoading);
+  const ofGpusSpan = useAnswered(span, gpus.isLoading);
 
   const ofMachines = useMemo(() => {
     const points = machines.data?.data ?? [];
     const at = startsOf(points.map(({ timestamp }) => timestamp));
-    const cut = cutOf(at, span, Date.now());
+    const cut = cutOf(at, ofMachinesSpan, Date.now());
     const buckets = bucketsOf(at, cut);
     return machineCharts(points.slice(cut.from, cut.until)).map(
       (chart): HistoryChart => ({
@@ -72,10 +73,10 @@ export function MachineHistory({ box }: { box: string }) {
         format: chart.title === "Memory" ? (value) => gib(value, sizes) : chart.format,
       }),
     );
-  }, [machines.data, drawn, sizes]);
+  }, [machines.data, ofMachinesSpan, sizes]);
   const ofGpus = useMemo(() => {
     const at = startsOf(gpus.data?.timestamps ?? []);
-    const cut = cutOf(at, span, Date.now());
+    const cut = cutOf(at, ofGpusSpan, Date.now());
     const buckets = bucketsOf(at, cut);
     const chart = (title: string, figure: GpuFigure, format: HistoryChart["format"]) => ({
       title,
@@ -89,7 +90,7 @@ export function MachineHistory({ box }: { box: string }) {
       chart("GPU temperature", "temperature_c", (value) => temperature(value, unit)),
       chart("GPU power", "power_draw_w", watts),
     ];
-  }, [gpus.data, drawn, sizes, unit, box]);
+  }, [gpus.data, ofGpusSpan, sizes, unit, box]);
 
   const charts: readonly HistoryChart[] = [...ofGpus, ...ofMachines];
   const error = machines.error ?? gpus.error;
@@ -134,6 +135,13 @@ export function MachineHistory({ box }: { box: string }) {
       </p>
     </Section>
   );
+}
+
+/** Returns the span of the last answer, which is not drawn for another one: it would be drawn twice. */
+function useAnswered(span: HistorySpan, isLoading: boolean): HistorySpan {
+  const answered = useRef(span);
+  if (!isLoading) answered.current = span;
+  return answered.current;
 }
 
 type MachineChart = Pick<HistoryChart, "title" | "format" | "top"> & { lines: Line[] };
