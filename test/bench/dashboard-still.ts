@@ -1,8 +1,8 @@
 /** Five minutes of traffic for the Overview: how far it moves, and what an event costs. */
-import type { CDPSession, Page } from "playwright-core";
 import { startSimulatedOllama } from "../../simulated/ollama.ts";
 import { PageTraffic, STEPS } from "../support/page-traffic.ts";
 import { TestStack } from "../support/stack.ts";
+import { busyMs, countBusy, type Opened } from "./dashboard-page.ts";
 
 export type Streaming = {
   shift: number;
@@ -10,27 +10,22 @@ export type Streaming = {
   eventMs: number;
 };
 
-/**
- * On a fleet of one box.
- * @param busyMs  processor time of the main thread so far
- */
-export async function streamingOf(
-  { page, session }: { page: Page; session: CDPSession },
-  busyMs: (session: CDPSession) => Promise<number>,
-): Promise<Streaming> {
+/** On a fleet of one box. */
+export async function streamingOf(view: Opened): Promise<Streaming> {
+  const { page } = view;
   await using fleet = await TestStack.start();
   const ollama = await startSimulatedOllama({ models: ["llama3.2"] });
   await fleet.startAgent({ name: "atlas", ollamaUrl: ollama.url });
   await page.addInitScript(`localStorage.setItem("preferences", '{"refresh":30}')`);
   const traffic = await PageTraffic.open(page, fleet.url, "#/");
   await page.locator(".page:not(:has(.skeleton))").waitFor();
-  await session.send("Performance.enable", { timeDomain: "threadTicks" });
+  await countBusy(view);
   await traffic.watch();
   let eventMs = 0;
   for (let step = 0; step < STEPS; step++) {
-    const before = await busyMs(session);
+    const before = await busyMs(view);
     await traffic.step();
-    eventMs = Math.max(eventMs, (await busyMs(session)) - before);
+    eventMs = Math.max(eventMs, (await busyMs(view)) - before);
   }
   const { shift } = await traffic.end();
   await page.context().close();

@@ -1,8 +1,8 @@
 /**
  * Every page, in both themes and three widths: it renders, fits, logs no errors and is accessible.
  */
-import { gzipSync } from "node:zlib";
 import { beforeAll, expect, test } from "vitest";
+import { FIRST_LOAD_KB_MAX, PageScripts } from "../support/page-scripts.ts";
 import { callModel, useBrowser, Viewer } from "./viewer.ts";
 
 useBrowser();
@@ -87,18 +87,12 @@ test.concurrent("sends a strict content security policy and contacts no other or
 test.concurrent("loads at most 60 KB of compressed JavaScript at first", async () => {
   await using viewer = await Viewer.open("#/");
   const { page } = viewer;
-  const scripts: string[] = [];
-  page.on(
-    "request",
-    (request) => request.resourceType() === "script" && scripts.push(request.url()),
-  );
+  const scripts = new PageScripts(page);
   await page.reload();
   await page.getByText("Total requests").waitFor();
-  const sizes = await Promise.all(
-    scripts.map(async (url) => gzipSync(await (await fetch(url)).arrayBuffer()).length),
-  );
-  expect(sizes.length).toBeGreaterThan(0);
-  expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThanOrEqual(60_000);
+  const { files, kb } = await scripts.take();
+  expect(files.length).toBeGreaterThan(0);
+  expect(kb).toBeLessThanOrEqual(FIRST_LOAD_KB_MAX);
 });
 
 /** Compressed, in KB, by the page and its title. The chat has a reader of Markdown. */
@@ -122,23 +116,13 @@ test.concurrent("loads at most 15 KB of compressed JavaScript for each further p
   await using viewer = await Viewer.open("#/");
   const { page } = viewer;
   await page.getByText("Total requests").waitFor();
-  let scripts: string[] = [];
-  page.on(
-    "request",
-    (request) => request.resourceType() === "script" && scripts.push(request.url()),
-  );
-  for (const [hash, name, kb] of LAZY_KB) {
-    scripts = [];
+  const scripts = new PageScripts(page);
+  for (const [hash, name, most] of LAZY_KB) {
     await page.evaluate(`location.hash = "${hash}"`);
-    await expect.poll(() => scripts.length, { message: name }).toBeGreaterThan(0);
+    await expect.poll(() => scripts.count, { message: name }).toBeGreaterThan(0);
     await page.getByRole("heading", { level: 1, name, exact: true }).waitFor();
     await page.locator(".page:not(:has(.skeleton.tall))").waitFor();
-    const sizes = await Promise.all(
-      scripts.map(async (url) => gzipSync(await (await fetch(url)).arrayBuffer()).length),
-    );
-    expect(
-      sizes.reduce((sum, size) => sum + size, 0),
-      name,
-    ).toBeLessThanOrEqual(kb * 1_000);
+    const { kb } = await scripts.take();
+    expect(kb, name).toBeLessThanOrEqual(most);
   }
 });
