@@ -19,6 +19,8 @@ const NEW = "canary-of-a-new-text";
 const NOW = Date.now();
 /** Lengths around the sizes at which SQLite moves a row or begins another page. */
 const LENGTHS = [0, 1, 30, 300, 900, 1_000, 3_000, 4_080, 9_000, 40_000];
+/** Old ones, and as many new ones: each length five times in each place. */
+const RECORDS = 150;
 
 /** Texts of every length, in the prompt, the answer or the message of an error. */
 const recordsOf = (canary: string, count: number, fromMs: number) =>
@@ -60,8 +62,8 @@ async function withLedger(
     let isOff = false;
     const erasure = new Erasure(storage, ledger, () => isOff);
     for (const record of [
-      ...recordsOf(OLD, 400, NOW - 2 * RETENTION.logsMs),
-      ...recordsOf(NEW, 400, NOW - 1_000),
+      ...recordsOf(OLD, RECORDS, NOW - 2 * RETENTION.logsMs),
+      ...recordsOf(NEW, RECORDS, NOW - 1_000),
     ])
       storage.transactionSync(() => add(ledger, record));
     const found = (text: string) => occurrencesIn(folder, text);
@@ -87,7 +89,7 @@ test("an expired text is in no file, while newer ones stay", () =>
     expect(erasure.isDue).toBe(true);
     await erasure.run();
     expect([found(OLD), found(NEW) > 0, erasure.isDue]).toEqual([0, true, false]);
-    expect((await ledger.page({ limit: 1_000 })).total).toBe(400);
+    expect((await ledger.page({ limit: 1_000 })).total).toBe(RECORDS);
   }));
 
 test("a text whose own retention is over is in no file, while its record and newer texts stay", () =>
@@ -97,7 +99,7 @@ test("a text whose own retention is over is in no file, while its record and new
     expect([found(OLD), found(NEW) > 0]).toEqual([0, true]);
     const { logs, total } = await ledger.page({ limit: 1_000 });
     const withText = logs.filter(({ prompt, response }) => prompt !== null || response !== null);
-    expect([total, withText.length]).toEqual([800, 400]);
+    expect([total, withText.length]).toEqual([2 * RECORDS, RECORDS]);
     expect(logs.filter(({ error_message }) => error_message?.includes("not kept"))).not.toEqual([]);
     // A page with both loses only the old texts: NEW began a second ago.
     expect(ledger.texts.dueMs(NOW)).toBe(NOW - 1_000 + DAY_MS);
@@ -127,7 +129,7 @@ test("switching text off leaves every row and no text, in the ledger or any file
     expect(erasure.isDue).toBe(true);
     await erasure.run();
     const { logs, total } = await ledger.page({ limit: 1_000 });
-    expect([found(OLD), found(NEW), total, erasure.isDue]).toEqual([0, 0, 800, false]);
+    expect([found(OLD), found(NEW), total, erasure.isDue]).toEqual([0, 0, 2 * RECORDS, false]);
     expect(new Set(logs.map(({ prompt, response }) => prompt ?? response))).toEqual(
       new Set([null]),
     );
