@@ -197,7 +197,7 @@ export class Agent {
       onOver: (endpoint) => this.requestFinished(endpoint),
       tunnelMs: () => this.#tunnel.roundTripMs,
       mark: () => this.#tunnel.mark(),
-      withhold: (id, ms) => this.#delivery.withhold(id, ms),
+      records: this.#delivery,
     });
     this.#receive = fromEdge({
       delivery: this.#delivery,

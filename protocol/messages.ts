@@ -227,10 +227,7 @@ export const Abort = z.object({
     "bad_request", // agent → edge: the agent refuses an OPEN or another frame
   ]),
   message: z.string().max(2_100),
-  /**
-   * With `caller_gone`: inferred from the loss of the stream's socket. Absent: the caller was seen
-   * to leave.
-   */
+  /** With `caller_gone`: inferred from the loss of the stream's socket. Absent: the caller was seen to leave. */
   presumed: z.boolean().optional(),
   /**
    * With `ollama_unreachable`: Ollama accepts connections and answers nothing. Absent: it refuses them,
@@ -239,6 +236,8 @@ export const Abort = z.object({
   no_answer: z.boolean().optional(),
   /** With `gave_up`: the part that failed. Absent: the tunnel. An older agent ignores it. */
   failed_at: z.literal("gateway").optional(),
+  /** With `gave_up`, after a failure: no other box gets the request. Absent from older edges. */
+  stays: z.literal(true).optional(),
 });
 export type Abort = z.infer<typeof Abort>;
 export type AbortCode = Abort["code"];

@@ -79,10 +79,12 @@ export class Delivery {
   withhold(id: string, ms: number): void {
     this.#mayMove = true;
     this.#withheld.add(id);
-    this.#shell.after(ms, () => {
-      this.#withheld.delete(id);
-      this.recordWaits();
-    });
+    this.#shell.after(ms, () => this.release(id));
+  }
+
+  /** The record of this request need not wait any more. */
+  release(id: string): void {
+    if (this.#withheld.delete(id)) this.recordWaits();
   }
 
   /** Everything up to this position is in the ledger. */

@@ -15,7 +15,13 @@ import {
 } from "../../protocol/frames.ts";
 import type { OpenRequest } from "../../protocol/inventory.ts";
 import { GRACE_MS } from "../../protocol/limits.ts";
-import { type AbortCode, abortFrame, Open, type WaitReport } from "../../protocol/messages.ts";
+import {
+  Abort,
+  type AbortCode,
+  abortFrame,
+  Open,
+  type WaitReport,
+} from "../../protocol/messages.ts";
 import { matchOllamaRoute, type OllamaRoute } from "../../protocol/routes.ts";
 import type { Log } from "../log.ts";
 import type { NotedRequest } from "../spool/lines.ts";
@@ -101,7 +107,6 @@ export class StreamTable {
       case FrameType.end:
       case FrameType.ack:
       case FrameType.abort:
-        // Without a stream: it is over, and its last frames crossed ours.
         return this.#deliver(this.#streams.get(frame.stream), frame);
       case FrameType.resume:
         return this.#resume(frame);
@@ -213,11 +218,18 @@ export class StreamTable {
   /** Ends the one stream that cannot take a frame: all others share its tunnel and this process. */
   #deliver(stream: AgentStream | undefined, frame: Frame): void {
     try {
-      stream?.receive(frame);
+      if (stream === undefined) this.#afterEnd(frame);
+      else stream.receive(frame);
     } catch (error) {
       this.#shell.log("error", "stream_failed", { request_id: frame.stream, error });
       stream?.refuse((error as Error).message);
     }
+  }
+
+  /** Takes a frame of a stream that is over. In most cases it has crossed the last ones of this agent. */
+  #afterEnd({ type, stream, payload }: Frame): void {
+    if (type !== FrameType.abort) return;
+    if (parsePayload(Abort, payload).stays === true) this.#shell.records.release(stream);
   }
 
   #resume(frame: Frame): void {

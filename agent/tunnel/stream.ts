@@ -32,8 +32,12 @@ export type StreamShell = MeasuredRequestShell & {
    * a tunnel that can be lost.
    */
   mark?(): () => boolean;
-  /** Keeps the record of a request that may have moved to another box for this long. */
-  withhold(id: StreamId, ms: number): void;
+  records: {
+    /** Keeps the record of a request that may have moved to another box for this long. */
+    withhold(id: StreamId, ms: number): void;
+    /** The request did not move: its record need not wait any more. */
+    release(id: StreamId): void;
+  };
   /** The stream is over, and its record is in the spool. */
   onOver(stream: AgentStream): void;
 };
@@ -225,7 +229,7 @@ export class AgentStream implements Source {
   }
 
   #over(outcome: StreamOutcome): void {
-    const { outgoing, onOver, withhold } = this.#shell;
+    const { outgoing, onOver, records } = this.#shell;
     const { resumed, begunStatus } = this.#core;
     this.#request.resumed = resumed;
     const isLost = this.detachedMs !== null;
@@ -233,7 +237,8 @@ export class AgentStream implements Source {
     const isEnded = outcome.kind === "failed" && outcome.failedAt === "gateway";
     const hasFailed = outcome.kind === "failed" || isLost || this.#core.hasFailed;
     const mayMove = hasFailed && !isEnded && !this.#isAnswerOut;
-    if (this.#isWithheld && mayMove) withhold(this.id, isLost ? WITHHELD_LOST_MS : WITHHELD_MS);
+    if (this.#isWithheld && mayMove)
+      records.withhold(this.id, isLost ? WITHHELD_LOST_MS : WITHHELD_MS);
     if (outcome.kind === "complete" && this.#refusal !== null)
       this.#request.fail("gateway", this.#refusal.message, this.#refusal.status);
     else if (outcome.kind === "complete") this.#request.complete();

@@ -104,7 +104,7 @@ export class AgentProcess {
       now: () => schedule.nowMs,
       tunnelMs: () => null,
       mark: () => this.#roundTrip.mark(),
-      withhold: (id, ms) => this.#delivery.withhold(id, ms),
+      records: this.#delivery,
       forbidsText: () => false,
       isLoaded: world.isLoaded,
       energy,

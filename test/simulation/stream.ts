@@ -148,6 +148,11 @@ export class SimulatedStream {
     if (this.#isAlive) this.#do(this.#core.closed());
   }
 
+  /** It is decided if the call stays on the box of this stream. */
+  settled(stays: boolean): void {
+    if (this.#isAlive) this.#do(this.#core.settled(stays));
+  }
+
   /** Runs later, unless the Worker is killed before. */
   after(ms: number, run: () => void): void {
     this.#world.schedule.after(ms, () => this.#isAlive && run());

@@ -47,7 +47,7 @@ export const tableWith = (
     outgoing: new Outgoing(() => {}),
     guard: () => null,
     tunnelMs: () => null,
-    withhold: () => {},
+    records: { withhold: () => {}, release: () => {} },
     forbidsText: () => false,
     isLoaded: () => false,
     energy: new EnergyMeter(),

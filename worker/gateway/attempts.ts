@@ -29,6 +29,8 @@ export class Attempts {
   readonly #caller: CallerSide;
   readonly #moves: Move[] = [];
   #place: Place;
+  /** Resolves when the newest note of {@link moves} is written. */
+  #noted: Promise<unknown> = Promise.resolve();
 
   /** @param first  the box that has the call */
   constructor(
@@ -60,38 +62,50 @@ export class Attempts {
    * @throws {GatewayError} `holders_away`: the last box lacks a model that others have
    */
   async settle(): Promise<void> {
-    const [shell, wish] = [this.#shell, this.#wish];
-    let noted: Promise<unknown> = Promise.resolve();
-    for (;;) {
-      const { path, stream, fleet, isElsewhere } = this.#place;
-      const { box } = path.choice;
-      const begunMs = Date.now();
-      countStream(box, stream.ended);
-      shell.waitUntil(stream.done);
-      const answer = await stream.answer;
-      const outcome = outcomeOf(answer);
-      const reason = hasNext(path) ? moveReasonOf(outcome, isElsewhere) : null;
-      const lacking = [box, ...this.#moves.filter(lacksModel).map((move) => move.box)];
-      const awayIn = ({ boxes }: Fleet) =>
-        wish.wantedBox === null ? insteadOfMissing(outcome, wish.model, boxes, lacking) : null;
-      const failed = reason ?? (awayIn(fleet) === null ? null : "model_not_found");
-      if (failed !== null) learnFailure(shell, box, failed, wish.model);
-      const walk = await nextPlace(shell, wish, this.#place, ended(path, reason), this.#streamTo);
-      const [next, away] = [walk.place, awayIn(walk.fleet)];
-      if (failed !== null && (next !== null || away !== null)) {
-        this.#moves.push({ box, reason: failed, ms: Date.now() - begunMs });
-        noted = noteMoves(shell.env, wish.id, [...this.#moves]);
-        shell.waitUntil(noted);
+    for (let isSettled = false; !isSettled; ) {
+      const { stream } = this.#place;
+      try {
+        isSettled = await this.#attempt();
+      } finally {
+        stream.settled(isSettled);
       }
-      if (next !== null) {
-        this.#place = next;
-        continue;
-      }
-      await Promise.race([noted, this.#moves.length === 0 ? null : scheduler.wait(NOTED_MS)]);
-      if (away !== null) throw new GatewayError(away);
-      shell.waitUntil(this.#caller.give(answer));
-      return;
     }
+  }
+
+  /**
+   * Waits for the answer of a box, and moves the call if another one gets it then.
+   * @returns whether the caller gets this answer
+   */
+  async #attempt(): Promise<boolean> {
+    const { path, stream, fleet, isElsewhere } = this.#place;
+    const [shell, wish] = [this.#shell, this.#wish];
+    const { box } = path.choice;
+    const begunMs = Date.now();
+    countStream(box, stream.ended);
+    shell.waitUntil(stream.done);
+    const answer = await stream.answer;
+    const outcome = outcomeOf(answer);
+    const reason = hasNext(path) ? moveReasonOf(outcome, isElsewhere) : null;
+    const lacking = [box, ...this.#moves.filter(lacksModel).map((move) => move.box)];
+    const awayIn = ({ boxes }: Fleet) =>
+      wish.wantedBox === null ? insteadOfMissing(outcome, wish.model, boxes, lacking) : null;
+    const failed = reason ?? (awayIn(fleet) === null ? null : "model_not_found");
+    if (failed !== null) learnFailure(shell, box, failed, wish.model);
+    const walk = await nextPlace(shell, wish, this.#place, ended(path, reason), this.#streamTo);
+    const [next, away] = [walk.place, awayIn(walk.fleet)];
+    if (failed !== null && (next !== null || away !== null)) {
+      this.#moves.push({ box, reason: failed, ms: Date.now() - begunMs });
+      this.#noted = noteMoves(shell.env, wish.id, [...this.#moves]);
+      shell.waitUntil(this.#noted);
+    }
+    if (next !== null) {
+      this.#place = next;
+      return false;
+    }
+    await Promise.race([this.#noted, this.#moves.length === 0 ? null : scheduler.wait(NOTED_MS)]);
+    if (away !== null) throw new GatewayError(away);
+    shell.waitUntil(this.#caller.give(answer));
+    return true;
   }
 }
 

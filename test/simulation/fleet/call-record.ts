@@ -46,7 +46,9 @@ export class CallRecord {
    * The call has left a box, whose record does not count.
    * @param onNoted  called once that is noted, or after a second
    */
-  moved({ attempt: { box }, reason, ms, isWithheld }: Fallback, onNoted?: () => void): void {
+  moved({ attempt, reason, ms, isWithheld }: Fallback, onNoted?: () => void): void {
+    const { box } = attempt;
+    attempt.stream.settled(false);
     const { isolate, aggregator, schedule, trace, broken } = this.#world;
     const { id } = this.#plan;
     trace(`${id} moved from ${box}: ${reason}`);

@@ -234,10 +234,10 @@ export class FleetCall {
   }
 
   #give(attempt: Attempt, answer: CallerAnswer): void {
-    const { broken } = this.#world;
     this.last = attempt;
+    attempt.stream.after(0, () => attempt.stream.settled(true)); // the core is still at work
     if (attempt.end !== null) this.#ended(attempt, attempt.end);
-    if (this.#hasBegun) broken(`${this.plan.id}: an answer that began twice`);
+    if (this.#hasBegun) this.#world.broken(`${this.plan.id}: an answer that began twice`);
     if (answer.kind === "abandoned") return this.#done("left");
     if (answer.kind === "failed") {
       this.#failed(answer.failure);

@@ -7,7 +7,7 @@
  * the box's has begun, it can only fail with an error in its own format.
  */
 import { passedHeaders } from "../../../protocol/answer-headers.ts";
-import { endingOf, HELD_BYTES_MAX, isHeldBack } from "../../../protocol/ending.ts";
+import { endingOf, HELD_BYTES_MAX, isFailing, isHeldBack } from "../../../protocol/ending.ts";
 import { type Frame, FrameError, FrameType, parsePayload } from "../../../protocol/frames.ts";
 import { EARLY_STATUS } from "../../../protocol/limits.ts";
 import { Head, type Headers, type Open, type WaitReport } from "../../../protocol/messages.ts";
@@ -55,6 +55,11 @@ export class AnswerWriter {
   /** True once the box's answer follows in writes: the caller gets more than headers and signs of life. */
   get hasBoxAnswer(): boolean {
     return this.#isStreaming && (this.#early === null || this.#isContinued);
+  }
+
+  /** True if Ollama has answered with a failure. */
+  get isFailing(): boolean {
+    return this.#head !== null && isFailing(this.#head.status);
   }
 
   /** Number of the frame after the last one taken. */

@@ -52,7 +52,7 @@ export class EdgeStreamCore {
     this.#request = new RequestFrames(this.#end, body);
     this.#answer = new AnswerWriter(facts.id, facts.open, facts.early ?? null);
     this.#key = new KeyDeadline(facts.keyEnd ?? null);
-    this.#closing = new StreamClosing(facts.id, this.#reach);
+    this.#closing = new StreamClosing(facts.id, facts.open, this.#reach);
   }
 
   get isOver(): boolean {
@@ -173,6 +173,14 @@ export class EdgeStreamCore {
     return this.#done();
   }
 
+  /** It is decided if the call stays on this box. Any time, once for each stream that a Box took. */
+  settled(stays: boolean): EdgeStreamActions {
+    // The last ACK may be lost, and the agent ends the stream with it.
+    if (stays && this.#closing.isUndecided) this.#send(this.#end.acknowledge());
+    this.#closing.settled(stays, this.#acts);
+    return this.#done();
+  }
+
   /** Time has passed. */
   tick(nowMs: number): EdgeStreamActions {
     if (this.#closing.isDone) return this.#done();
@@ -242,7 +250,7 @@ export class EdgeStreamCore {
   #complete(): void {
     this.#end.consume(this.#answer.next, 0);
     this.#send(this.#end.acknowledge());
-    this.#closing.complete(this.#acts);
+    this.#closing.complete(this.#answer.isFailing, this.#acts);
   }
 
   /** @param notice  message for an agent that does not know of the failure yet; null if it does */

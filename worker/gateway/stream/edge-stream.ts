@@ -113,6 +113,11 @@ export class EdgeStream {
     return this.#answered.promise;
   }
 
+  /** Returns {@link done} to a stream that failed. @param stays  no other box gets the call */
+  settled(stays: boolean): void {
+    this.#do(this.#core.settled(stays));
+  }
+
   /** Resolves when the stream is over. Never rejects. */
   get ended(): Promise<Ended> {
     return this.#ended.promise;
@@ -124,8 +129,8 @@ export class EdgeStream {
   }
 
   /**
-   * Resolves when nothing is left to do, including the ABORT for an agent that was away. Never
-   * rejects.
+   * Resolves when nothing is left to do, including the ABORT for an agent that was away. After
+   * {@link settled}, if the stream failed. Never rejects.
    */
   get done(): Promise<void> {
     return this.#done.promise;

@@ -58,6 +58,7 @@ function scene(leftOver: readonly number[] = []) {
       finish(n);
       delivery.recordWaits();
     },
+    release: (n: number) => delivery.release(idOf(0, n)),
     up: () => {
       isUp = true;
       delivery.up();
@@ -87,6 +88,22 @@ test("the record of a request that may move waits, and so do those that an earli
   left.up();
   left.pass(10_000);
   expect(left.sent).toEqual([[WITHHELD_MS + 50, 1]]);
+});
+
+test("the record of a request that stays on its box leaves at once, and those that may move wait on", () => {
+  const { sent, pass, finish, release, up } = scene();
+  up();
+  finish(1, true);
+  finish(2, true);
+  pass(1_000);
+  release(1);
+  pass(1_000);
+  expect(sent).toEqual([[1_050, 1]]);
+  pass(WITHHELD_MS);
+  expect(sent).toEqual([
+    [1_050, 1],
+    [WITHHELD_MS + 50, 2],
+  ]);
 });
 
 test("a request that fails while the tunnel is away moves once it is back: its record waits from then", () => {

@@ -13,6 +13,7 @@ import type { Open } from "../../../../protocol/messages.ts";
 import { listedSpool, silentOllama, tableWith } from "../../../support/stream-table.ts";
 
 const ID = "01890a5d-ac96-774b-bcce-b302099a8057";
+const GAVE_UP = { code: "gave_up", message: "over" };
 /** The agent looks once in this time. */
 const TICK_MS = 1_000;
 
@@ -30,6 +31,7 @@ function scene(may: Pick<Open, "may_move" | "may_ask"> = { may_move: true }) {
   const { spool, records } = listedSpool();
   const ollama = silentOllama();
   const withheld: number[] = [];
+  const released: string[] = [];
   const outgoing = new Outgoing(() => {});
   outgoing.isOpen = true;
   const table = tableWith({
@@ -38,7 +40,10 @@ function scene(may: Pick<Open, "may_move" | "may_ask"> = { may_move: true }) {
     outgoing,
     now: () => nowMs,
     mark: () => roundTrip.mark(),
-    withhold: (_id, ms) => withheld.push(ms),
+    records: {
+      withhold: (_id, ms) => withheld.push(ms),
+      release: (id) => released.push(id),
+    },
   });
   const open = {
     method: "GET",
@@ -62,6 +67,7 @@ function scene(may: Pick<Open, "may_move" | "may_ask"> = { may_move: true }) {
     table,
     records,
     withheld,
+    released,
     ollama,
     begin: (headers: [string, string][] = []) => ollama.received[0]?.onHead(200, headers),
     breakOff: () => ollama.received[0]?.onError(new Error("socket hang up"), true),
@@ -217,4 +223,16 @@ test.each<[part: string, headers: [string, string][], isKnown: boolean, withheld
   world.breakOff();
   expect([world.table.size, world.withheld]).toEqual([0, withheld]);
   expect(world.records).toMatchObject([{ status: "error", failed_at: "ollama" }]);
+});
+
+test.each<[isKept: string, abort: Uint8Array, released: string[]]>([
+  ["no longer waits if the call stays", jsonBytes({ ...GAVE_UP, stays: true }), [ID]],
+  ["waits after an ABORT that crossed that of the agent", jsonBytes(GAVE_UP), []],
+  ["waits after an ABORT of an edge that is newer than this agent", jsonBytes({ code: "new" }), []],
+  ["waits after an ABORT that is not valid", jsonBytes("x"), []],
+])("the record of a request that failed %s", (_isKept, abort, released) => {
+  const world = scene();
+  world.refuse();
+  world.table.receive(frame(FrameType.abort, 0, abort));
+  expect(world.released).toEqual(released);
 });
