@@ -5,12 +5,10 @@ import { BoxName } from "../records.ts";
 import type { ApiRoute } from "./route.ts";
 import { Count, Narrowing } from "./shapes.ts";
 
-const BenchEnd = z.union([
-  z.object({ state: z.literal("done"), run: BenchRun }),
-  z.object({ state: z.literal("failed"), error: z.string() }),
-]);
+const BenchDone = z.object({ state: z.literal("done"), run: BenchRun });
+const BenchFailed = z.object({ state: z.literal("failed"), error: z.string() });
 /** An event of `POST /api/boxes/{name}/bench`. The last one is `done` or `failed`. */
-export const BenchEvent = z.union([BenchProgress, BenchEnd]);
+export const BenchEvent = z.union([BenchProgress, BenchDone, BenchFailed]);
 export type BenchEvent = z.infer<typeof BenchEvent>;
 
 const change = z.number().nullable();
@@ -73,7 +71,7 @@ export const BENCH_ROUTES = {
     params: z.object({ name: BoxName }),
     body: BenchRequest,
     answer: null,
-    lastEvent: BenchEnd,
+    lastEvent: { success: BenchDone, failure: BenchFailed },
     media: { "text/event-stream": "progress, then one event with done or failed" },
   },
 } as const satisfies Record<string, ApiRoute>;

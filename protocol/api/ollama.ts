@@ -74,10 +74,8 @@ export type PullEvent = z.infer<typeof PullEvent>;
 
 const Finished = z.enum(["success", "error"]);
 
-/** The last event of `POST /api/ollama/pull`. */
-export const PullDone = z.object({
+const PullEnd = z.object({
   done: z.literal(true),
-  status: Finished.describe("error if the pull failed on any box"),
   boxes: z.array(
     z.object({
       box: BoxName,
@@ -87,6 +85,11 @@ export const PullDone = z.object({
     }),
   ),
 });
+const PullSucceeded = PullEnd.extend({ status: z.literal("success") });
+/** The pull failed on a box, or on several. */
+const PullFailed = PullEnd.extend({ status: z.literal("error") });
+/** The last event of `POST /api/ollama/pull`. */
+export const PullDone = z.discriminatedUnion("status", [PullSucceeded, PullFailed]);
 export type PullDone = z.infer<typeof PullDone>;
 
 /** `DELETE /api/ollama/models/{name}`. */
@@ -178,7 +181,7 @@ export const OLLAMA_API_ROUTES = {
     query: BoxQuery,
     body: PullRequest,
     answer: null,
-    lastEvent: PullDone,
+    lastEvent: { success: PullSucceeded, failure: PullFailed },
     media: { "text/event-stream": "progress of every box, then one event with done" },
   },
   deleteModel: {

@@ -19,6 +19,9 @@ type Method =
       showsSecret?: true;
     };
 
+/** The last event of a task that has done what it should, and that of one that has not. */
+export type LastEvent = { success: z.ZodType; failure: z.ZodType };
+
 export type ApiRoute = Method & {
   /**
    * In OpenAPI's notation. A `{parameter}` can contain `/`, raw or as `%2F`, because model names
@@ -44,7 +47,7 @@ export type ApiRoute = Method & {
    * The last event of an answer that is a stream of events about one task. Such a route is a tool for models,
    * whose result is that event.
    */
-  lastEvent?: z.ZodType;
+  lastEvent?: LastEvent;
   /** Other media types of the answer, with their descriptions. */
   media?: Record<string, string>;
 };

@@ -4,7 +4,7 @@
  *
  * @see https://modelcontextprotocol.io/specification/2025-11-25/basic/utilities/progress
  */
-import * as z from "zod";
+import type { LastEvent } from "../../protocol/api/route.ts";
 import { EVENT_SILENCE_MS } from "../../protocol/limits.ts";
 import { eventStream } from "../models/event-stream.ts";
 import { linesOf } from "../models/ndjson.ts";
@@ -16,17 +16,12 @@ export type TaskCall = {
 };
 
 const DATA = "data: ";
-/** The last events of tasks that failed. */
-const Failed = z.union([
-  z.object({ status: z.literal("error") }),
-  z.object({ state: z.literal("failed") }),
-]);
 
 /**
  * @param answer  has the events of a route
- * @param schema  that the last event must match
+ * @param ends    the last ones, of which it has one
  */
-export function taskAnswer(answer: Response, schema: z.ZodType, { id, token }: TaskCall): Response {
+export function taskAnswer(answer: Response, ends: LastEvent, { id, token }: TaskCall): Response {
   let hasLeft = false;
   const events = eventStream(
     async (send) => {
@@ -45,7 +40,7 @@ export function taskAnswer(answer: Response, schema: z.ZodType, { id, token }: T
       } catch {
         last = null;
       }
-      if (!hasLeft) await sendRpc({ id, result: resultOf(last, schema) });
+      if (!hasLeft) await sendRpc({ id, result: resultOf(last, ends) });
     },
     {
       keepAliveMs: EVENT_SILENCE_MS,
@@ -59,12 +54,10 @@ export function taskAnswer(answer: Response, schema: z.ZodType, { id, token }: T
   });
 }
 
-function resultOf(last: string | null, schema: z.ZodType) {
+function resultOf(last: string | null, { success, failure }: LastEvent) {
   const event: unknown = last === null ? null : JSON.parse(last);
-  const isResult = schema.safeParse(event).success;
-  const text = isResult && last !== null ? last : "The edge ended the task without a result.";
-  return {
-    content: [{ type: "text", text }],
-    isError: !isResult || Failed.safeParse(event).success,
-  };
+  const isError = !success.safeParse(event).success;
+  const isEnd = !isError || failure.safeParse(event).success;
+  const text = isEnd && last !== null ? last : "The edge ended the task without a result.";
+  return { content: [{ type: "text", text }], isError };
 }
