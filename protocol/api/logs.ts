@@ -105,6 +105,9 @@ export const LogDetail = LogEntry.extend({
   slower_than: Rate.describe(
     "part of the successful requests of its model that were quicker; null if it failed, or below 20 requests",
   ),
+  prompt_tokens_cached: Count.nullable().describe(
+    "tokens of the prompt that Ollama had in its cache, estimated from the time that it took to read the others; null if too few calls of the model on its box show the pace",
+  ),
   store: Store.describe("the store that it was read from"),
 }).meta({ id: "LogDetail" });
 export type LogDetail = z.infer<typeof LogDetail>;

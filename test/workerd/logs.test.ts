@@ -166,7 +166,7 @@ test("explains one request by its phases and its model, and knows none by anothe
   await aggregatorOf(env).ingest([...calls, slowest]);
   const detail = LogDetail.parse(await read(`stats/logs/${slowest.request_id}`));
   // No box has the model, so it counts among others and has no rank.
-  const unranked = { slower_than: null, store: "durable_object" };
+  const unranked = { slower_than: null, prompt_tokens_cached: null, store: "durable_object" };
   expect(detail).toMatchObject({ id: slowest.request_id, ...unranked });
   expect(detail.explanation).toBe(
     "12.0 s; 90 % of it was loading the model, last used 99 s before",

@@ -13,14 +13,14 @@ const EVENTS_MAX = 100;
 /** The part of a finished request that is needed for it. */
 export type Explained = Pick<
   LogEntry,
-  "id" | "timestamp" | "box" | "model" | "latency_ms" | "status"
+  "id" | "timestamp" | "box" | "model" | "latency_ms" | "status" | "prompt_tokens" | "prefill_ms"
 >;
 
 export function aroundRequest(
   { intake, events, recentCalls }: AggregatorStores,
   entry: Explained,
 ): Around {
-  const { box, model, timestamp, latency_ms } = entry;
+  const { box, model, timestamp, latency_ms, prompt_tokens, prefill_ms } = entry;
   const startMs = Date.parse(timestamp);
   const until = new Date(startMs + latency_ms + 1).toISOString();
   const found = events.list({ since: timestamp, until, limit: EVENTS_MAX }, Date.now()).events;
@@ -29,8 +29,14 @@ export function aroundRequest(
       model === null || entry.status !== "success" ? null : rankOf(intake, model, latency_ms),
     events: found.map(({ kind, at, ...of }) => ({ kind, ...of, atMs: Date.parse(at) })),
     ...(box === null || model === null
-      ? { beside: null, usedMs: null, tokensPerSecond: null }
-      : recentCalls.around({ box, model: withTag(model), startMs })),
+      ? { beside: null, usedMs: null, tokensPerSecond: null, cachedTokens: null }
+      : recentCalls.around({
+          box,
+          model: withTag(model),
+          startMs,
+          prompt_tokens,
+          prefill_ms,
+        })),
   };
 }
 

@@ -4,6 +4,7 @@
  * In memory only, and bounded. The first reader has them read again from the newest rows of the ledger.
  */
 import type { RequestRecord } from "../../protocol/records.ts";
+import { cachedTokensOf, type PromptRead } from "../answers/damage/cached-prompts.ts";
 import { CallFields, type FinishedCall, finishedCallOf, placeOf } from "../answers/damage/calls.ts";
 import { type ExpiredLoad, expiredLoadsOf, REPLAY_HOURS } from "../answers/damage/cold-starts.ts";
 import { type Damage, damageOf } from "../answers/damage/damage.ts";
@@ -25,7 +26,7 @@ const LOADS_KEPT_MS = REPLAY_HOURS * 3_600_000;
 /** Fewer rates are no usual rate. */
 const RATES_MIN = 20;
 
-type Nearby = Pick<Around, "beside" | "usedMs" | "tokensPerSecond">;
+type Nearby = Pick<Around, "beside" | "usedMs" | "tokensPerSecond" | "cachedTokens">;
 
 export class RecentCalls {
   readonly #ledger: Pick<Ledger, "newest">;
@@ -61,18 +62,20 @@ export class RecentCalls {
   }
 
   /** Returns what the kept calls show about the time of another one. Null where none of them does. */
-  around({ box, model, startMs }: Pick<FinishedCall, "box" | "model" | "startMs">): Nearby {
+  around(call: Pick<FinishedCall, "box" | "model" | "startMs"> & PromptRead): Nearby {
+    const { box, model, startMs } = call;
     this.#calls ??= this.#read();
-    const onBox = this.#calls.filter((call) => call.box === box);
-    const ofModel = onBox.filter((call) => call.model === model);
+    const onBox = this.#calls.filter((other) => other.box === box);
+    const ofModel = onBox.filter((other) => other.model === model);
     const before = ofModel.filter(({ endMs }) => endMs <= startMs);
-    const rates = alone(ofModel).flatMap((call) => decodeRateOf(call)?.rate ?? []);
-    const isKept = onBox.some((call) => call.startMs <= startMs);
-    const beside = ofModel.filter((call) => call.startMs < startMs && call.endMs > startMs);
+    const rates = alone(ofModel).flatMap((other) => decodeRateOf(other)?.rate ?? []);
+    const isKept = onBox.some((other) => other.startMs <= startMs);
+    const beside = ofModel.filter((other) => other.startMs < startMs && other.endMs > startMs);
     return {
       beside: isKept ? beside.length : null,
       usedMs: before.length === 0 ? null : Math.max(...before.map(({ endMs }) => endMs)),
       tokensPerSecond: rates.length < RATES_MIN ? null : medianOf(rates),
+      cachedTokens: cachedTokensOf(call, ofModel),
     };
   }
 

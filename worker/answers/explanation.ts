@@ -18,6 +18,8 @@ export type Around = {
   usedMs: number | null;
   /** The median rate of its model on its box. */
   tokensPerSecond: number | null;
+  /** Tokens of its prompt that were cached, estimated. */
+  cachedTokens: number | null;
 };
 
 export const NOTHING_AROUND: Around = {
@@ -26,6 +28,7 @@ export const NOTHING_AROUND: Around = {
   beside: null,
   usedMs: null,
   tokensPerSecond: null,
+  cachedTokens: null,
 };
 
 type Part = { name: string; ms: number; cause: string };
@@ -34,9 +37,12 @@ type Part = { name: string; ms: number; cause: string };
 const PART_MIN = 0.2;
 /** A rate below this part of the usual one is slow. */
 const SLOW_PART = 0.75;
+/** A smaller part of a prompt may be the pace of the GPU, not the cache. */
+const CACHED_PART = 0.5;
 
 export function explanationOf(entry: LogEntry, around: Around): string {
-  const { latency_ms, resumed, prompt_truncated, context_length } = entry;
+  const { latency_ms, resumed, prompt_truncated, context_length, prompt_tokens } = entry;
+  const { cachedTokens } = around;
   const parts = partsOf(entry, around).sort((a, b) => b.ms - a.ms);
   const [main, second] = parts.filter(({ ms }) => ms >= PART_MIN * latency_ms);
   const shares = [main, second].flatMap((part) =>
@@ -47,6 +53,9 @@ export function explanationOf(entry: LogEntry, around: Around): string {
   const cut = resumed === 1 ? "the tunnel was cut once" : `the tunnel was cut ${resumed} times`;
   const notes = [
     ...(resumed > 0 ? [`${cut}, and the answer went on`] : []),
+    ...(cachedTokens !== null && cachedTokens >= CACHED_PART * (prompt_tokens ?? 0)
+      ? [`about ${percent(cachedTokens / (prompt_tokens ?? 1))} of its prompt was cached`]
+      : []),
     ...(prompt_truncated === true
       ? [`a part of the prompt did not fit into the context of ${context_length} tokens`]
       : []),

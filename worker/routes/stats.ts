@@ -92,8 +92,13 @@ serveRoute(statsRoutes, STATS_ROUTES.log, async ({ params: { id }, principal }, 
   if (entry === undefined) throw new GatewayError({ reason: "request_unknown", id });
   const around = await aggregatorOf(c.env).around(entry);
   const shown = principal.scopes.has("text") ? entry : withoutText(entry, NOT_SHOWN);
-  const explanation = explanationOf(entry, around);
-  return { ...shown, explanation, slower_than: around.slowerThan, store };
+  return {
+    ...shown,
+    explanation: explanationOf(entry, around),
+    slower_than: around.slowerThan,
+    prompt_tokens_cached: around.cachedTokens,
+    store,
+  };
 });
 
 serveRoute(statsRoutes, STATS_ROUTES.models, async ({ query: { key } }, c) =>

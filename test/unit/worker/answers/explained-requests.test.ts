@@ -52,7 +52,10 @@ test.each(CAUSES)(
       for (const record of later.filter((_, n) => n % every === 0)) {
         const startMs = Date.parse(record.started_at);
         const isStruck = startMs >= CHANGED_AT && struck(record);
-        const around = calls.around({ box: "atlas", model: `${record.model}:latest`, startMs });
+        const { prompt_tokens, prefill_ms } = record;
+        const prompt = { prompt_tokens, prefill_ms };
+        const place = { box: "atlas", model: `${record.model}:latest` };
+        const around = calls.around({ ...place, ...prompt, startMs });
         const text = explanationOf(entryOf(record), { ...NOTHING_AROUND, ...around });
         const isNamed = claim.test(text);
         if (isStruck && isNamed) counts.right++;

@@ -61,6 +61,18 @@ const CAUSES: [name: string, entry: Partial<LogEntry>, around: Partial<Around>, 
     "5.00 s; 80 % of it was reading 4096 tokens of prompt; a part of the prompt did not fit into the context of 4096 tokens",
   ],
   [
+    "a prompt that was mostly cached",
+    { latency_ms: 1_100, prefill_ms: 100, decode_ms: 900, prompt_tokens: 1_000 },
+    { cachedTokens: 880, tokensPerSecond: 110 },
+    "1.10 s; 82 % of it was writing 100 tokens at 111.1 tokens/s; about 88 % of its prompt was cached",
+  ],
+  [
+    "a prompt of which less than half may have been cached",
+    { latency_ms: 1_100, prefill_ms: 150, decode_ms: 900, prompt_tokens: 1_000 },
+    { cachedTokens: 490 },
+    "1.10 s; 82 % of it was writing 100 tokens at 111.1 tokens/s",
+  ],
+  [
     "a GPU that was slow",
     { latency_ms: 4_000, decode_ms: 4_000 },
     { tokensPerSecond: 50, slowerThan: 0.99 },
