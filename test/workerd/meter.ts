@@ -103,6 +103,11 @@ export class Meter {
     await Promise.allSettled(this.#beside.splice(0));
   }
 
+  /** Counts a request to others, which a test answers itself. */
+  subrequest(): void {
+    this.#units.subrequests++;
+  }
+
   /** Returns how many calls of a method have ended. */
   handled(name: string): number {
     return this.#handled.get(name) ?? 0;

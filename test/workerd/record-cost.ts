@@ -15,8 +15,8 @@ export const STREAM_MS = TOKENS * TOKEN_MS;
 /** In the records. Slower answers are a concern, and its beginning costs rows. */
 export const LATENCY_MS = CONCERNS.latency_high.severity.above.warning - 1_000;
 
-/** Two hours: counters are stored every hour, and the cursor of a delivery every half hour. */
-export const HOURS_ROUNDS = 730;
+/** An hour: counters are stored every hour, and the cursor of a delivery every half hour. */
+const HOUR_ROUNDS = 365;
 
 /** Settings of the edge, and fields of the records. */
 export type Special = { settings?: Record<string, string>; record?: Partial<RequestRecord> };
@@ -41,10 +41,13 @@ export function recordCost(
     };
     await settle(meter, alarmed, one);
     await one();
+    // Stores the counters, so that those of an hour are stored within the hour that is counted.
+    object.dataSummary();
     const units = await meter.of(async () => {
-      for (let each = 0; each < HOURS_ROUNDS; each++) await one();
+      for (let each = 0; each < HOUR_ROUNDS; each++) await one();
+      object.dataSummary();
     });
-    return scaled(units, 1 / (HOURS_ROUNDS * callers));
+    return scaled(units, 1 / (HOUR_ROUNDS * callers));
   });
 }
 

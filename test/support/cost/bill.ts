@@ -13,6 +13,8 @@ export type Units = {
   /** An alarm that is set is one of them. */
   rowsWritten: number;
   rowsRead: number;
+  /** Requests of the edge to others. They are free. */
+  subrequests: number;
   /** Time in which an object handles something. An idle one is not billed. */
   awakeMs: number;
 };
@@ -34,6 +36,7 @@ export const LIST_PRICES: Readonly<Record<keyof Units, number>> = {
   messages: 0.15e-6 / MESSAGES_PER_REQUEST,
   rowsWritten: 1e-6,
   rowsRead: 0.001e-6,
+  subrequests: 0,
   awakeMs: (12.5e-6 * OBJECT_GB) / 1_000,
 };
 
