@@ -6,6 +6,7 @@ import type { KeyLimits } from "../../../protocol/api/key-limits.ts";
 import type { AttachKey } from "../../../worker/box/attach.ts";
 import type { CountsCalls } from "../../../worker/box/counted-calls.ts";
 import type { CallUse } from "../../../worker/keys/call-use.ts";
+import { isIn } from "../../../worker/keys/limit-windows.ts";
 import {
   KeyCount,
   type LimitReached,
@@ -161,7 +162,11 @@ class CountedKey implements CountsCalls {
         broken(`${id} of ${this.#lane} stays reserved, although it has a record`);
     }
     const month = windows.month?.at(-1);
-    const used = Object.values(this.#world.usesOf([...this.admitted.keys()]));
+    // A clock that was set back counts calls in the month before.
+    const isInMonth = (minute: number) =>
+      month === undefined || isIn(month, "month", minute * MINUTE_MS);
+    const ids = [...this.admitted].flatMap(([id, minute]) => (isInMonth(minute) ? [id] : []));
+    const used = Object.values(this.#world.usesOf(ids));
     const known = used.reduce((sum, { tokens }) => sum + tokens.known, 0);
     if (this.#limits.tokens !== null && (month?.tokens ?? 0) < known)
       broken(`${this.#lane} used ${known} tokens, and ${month?.tokens} are counted`);
