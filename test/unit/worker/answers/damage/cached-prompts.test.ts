@@ -9,7 +9,7 @@ import { seeded } from "../../../../support/seeded.ts";
 const START = Date.parse("2026-11-24T12:00:00Z");
 const SEEDS = 20;
 const CALLS = 400;
-/** What a GPU takes for a prompt besides its tokens. */
+/** The time of a GPU for a prompt, besides its tokens. */
 const OVERHEAD_MS = 8;
 const LOAD_MS = 4_000;
 
