@@ -81,13 +81,16 @@ export const FormActions = ({
   </div>
 );
 
-/** The reason why something failed, in the words of the edge. */
-export const ErrorText = ({ error }: { error: string | null }) =>
-  error === null ? null : (
-    <p role="alert" class="error-text">
+/** The reason why something failed, in the words of the edge. It may be far below the field that was sent with Enter. */
+export function ErrorText({ error }: { error: string | null }) {
+  const text = useRef<HTMLParagraphElement>(null);
+  useEffect(() => text.current?.scrollIntoView({ block: "nearest" }), [error]);
+  return error === null ? null : (
+    <p ref={text} role="alert" class="error-text">
       {error}
     </p>
   );
+}
 
 type ConfirmProps = {
   title: string;
