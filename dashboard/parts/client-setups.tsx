@@ -1,22 +1,28 @@
 /** The lines that set up a client, one client at a time. */
 import { useSignal } from "@preact/signals";
-import { CLIENT_SETUPS } from "../shape/clients.ts";
+import { hasScope } from "../data/self.ts";
+import { CLIENT_SETUPS, noModelText } from "../shape/clients.ts";
 import { Command } from "./basics.tsx";
 
 type Props = {
   /** Null if the edge is open. */
   apiKey: string | null;
-  /** A model that the key may use; null if none is known. */
-  model: string | null;
+  /** The key may call these now; null if unknown. */
+  models: readonly string[] | null;
+  /** The models of its policy; null: all. */
+  allowed: readonly string[] | null;
 };
 
-/** Stands for a model if no box has one. */
+/** Stands for a model if it is unknown which ones the key may call. */
 const ANY_MODEL = "llama3.2";
 
-export function ClientSetups({ apiKey, model }: Props) {
+export function ClientSetups({ apiKey, models, allowed }: Props) {
   const chosen = useSignal(CLIENT_SETUPS[0]?.id ?? "");
   const setup = CLIENT_SETUPS.find(({ id }) => id === chosen.value);
-  const access = { edge: location.origin, key: apiKey, model: model ?? ANY_MODEL };
+  const [model] = models ?? [ANY_MODEL];
+  if (model === undefined)
+    return <p class="warn-text">{noModelText(allowed, hasScope("admin"))}</p>;
+  const access = { edge: location.origin, key: apiKey, model };
   return (
     <div class="client-setups">
       <label class="field">

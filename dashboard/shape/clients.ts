@@ -20,6 +20,19 @@ const keyOrAny = ({ key }: Access): string => key ?? "none";
 const ollamaHeaders = ({ key }: Access, quoted: (header: string, value: string) => string) =>
   key === null ? "" : quoted("Authorization", `Bearer ${key}`);
 
+/**
+ * Returns why a key gets no lines: each would fail.
+ * @param allowed  the models that it may use, as its policy names them; null: all
+ */
+export function noModelText(allowed: readonly string[] | null, isOwner: boolean): string {
+  if (allowed === null)
+    return `None of the boxes that are up has a model now, so a client has nothing to call.${isOwner ? " Pull one on the Models page." : ""}`;
+  const next = isOwner
+    ? "Change the models of the key with Edit, or pull one that matches."
+    : "Ask an owner of this edge for other models.";
+  return `This key may use ${allowed.join(", ")}, and none of the boxes that are up has such a model now. ${next}`;
+}
+
 export const CLIENT_SETUPS: readonly ClientSetup[] = [
   {
     id: "ollama",

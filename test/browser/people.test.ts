@@ -57,6 +57,13 @@ const TEXTS_AND_TARGETS = `(() => {
   return faults;
 })()`;
 
+const IS_ERROR_IN_SIGHT = `(() => {
+  const dialog = document.querySelector("dialog");
+  const { top, bottom } = dialog.querySelector("[role=alert]").getBoundingClientRect();
+  const sight = dialog.getBoundingClientRect();
+  return top >= sight.top && bottom <= Math.min(sight.bottom, innerHeight);
+})()`;
+
 /** Checks a page as it is, on a desktop and on a phone. */
 async function checkLayout(viewer: Viewer): Promise<void> {
   const { page } = viewer;
@@ -118,9 +125,10 @@ test("a key for one model with a daily limit is made, used, watched by its membe
   const dialog = page.getByRole("dialog", { name: "Make a key" });
   const daily = dialog.getByRole("spinbutton", { name: "Requests per day" });
   await daily.fill("0");
-  await dialog.getByRole("button", { name: "Make key" }).click();
+  await dialog.getByLabel("Name", { exact: true }).press("Enter");
   // In the words of the edge.
   await dialog.getByRole("alert").filter({ hasText: "must be at least 1" }).waitFor();
+  await expect.poll(() => page.evaluate(IS_ERROR_IN_SIGHT)).toBe(true);
   await daily.fill("2");
   await dialog.getByRole("button", { name: "Make key" }).click();
   const key = await shownKey(viewer, "Ada");
@@ -240,10 +248,15 @@ test("a key is changed, and rotated with an overlap", async () => {
   expect(changed).toMatchObject({ scopes: ["infer", "stats"], models: ["qwen3:*"] });
   expect(Date.parse(changed?.expires_at ?? "")).toBeGreaterThan(Date.now() + 29 * 86_400_000);
 
+  await owner(`/api/keys/${changed?.id}`, "PATCH", { models: ["qwen4:*"] });
   await row.getByRole("button", { name: "Rotate Grace Hopper" }).click();
   await page.getByLabel("The old key works on for").selectOption("1 hour");
   await page.getByRole("button", { name: "Make new key" }).click();
   const key = await shownKey(viewer, "Grace Hopper");
+  // Lines would fail.
+  await page.getByText(/matches none of the models .* now: llama3.2:latest, qwen3:8b\./).waitFor();
+  await page.getByText("This key may use qwen4:*, and none of the boxes that are up has").waitFor();
+  expect(await page.getByLabel("Set up a client").count()).toBe(0);
   await page.getByRole("button", { name: "Done" }).click();
   await page.getByText("replaced", { exact: true }).waitFor();
   expect(await row.count()).toBe(2);
@@ -257,6 +270,8 @@ test("a key is changed, and rotated with an overlap", async () => {
   await navigation.getByRole("link", { name: "Boxes" }).click();
   await member.page.getByRole("row", { name: /^atlas/ }).waitFor();
   expect(await member.page.getByRole("button", { name: "Add a box" }).count()).toBe(0);
+  await navigation.getByRole("link", { name: "Connect" }).click();
+  await member.page.getByText("Ask an owner of this edge for other models.").waitFor();
   expect(unexpected(viewer)).toEqual([]);
 });
 

@@ -190,7 +190,7 @@ test.each([
 
 test("a pattern that no model matches is reported, and works once there is one", async () => {
   const made = await makeKey({ models: ["soon:*"] });
-  expect(made.warnings).toEqual(['No box has a model that matches "soon:*" now.']);
+  expect(made.warnings).toEqual([expect.stringContaining('The pattern "soon:*" matches')]);
 });
 
 test("an unknown id is a 404, and an edge without a secret makes no keys", async () => {

@@ -97,7 +97,7 @@ export function changeKeys(
         return { refusal: { reason: "key_replaced", id } };
       const { old, next } = rotated(key, change.newId, change.overlapMs, nowMs);
       issuedKeys.put(old, next);
-      return done(next);
+      return done(next, false, warningsAbout(next.policy, knownModels(stores)));
     }
   }
 }
@@ -105,8 +105,8 @@ export function changeKeys(
 const knownBoxes = ({ registry }: AggregatorStores): string[] =>
   registry.boxes().map(({ name }) => name);
 
-const knownModels = ({ registry }: AggregatorStores): string[] =>
-  registry
-    .boxes()
-    .flatMap(({ readings }) => readings?.inventory.models ?? [])
-    .map(({ name }) => name);
+const knownModels = ({ registry }: AggregatorStores): { box: string; models: string[] }[] =>
+  registry.boxes().map(({ name, readings }) => ({
+    box: name,
+    models: (readings?.inventory.models ?? []).map((model) => model.name),
+  }));

@@ -7,7 +7,7 @@ import {
   NO_USAGE,
 } from "../../protocol/api/keys.ts";
 import { stateOf } from "./ends.ts";
-import { type IssuedKey, lineageOf, matches } from "./policy.ts";
+import { type IssuedKey, lineageOf, matches, mayUseBox } from "./policy.ts";
 
 export const newIssuedKey = (id: string, policy: KeyPolicy, nowMs: number): IssuedKey => ({
   id,
@@ -55,14 +55,30 @@ export const shownKey = (key: IssuedKey, nowMs: number, usage: KeyUsage = NO_USA
 
 const timeOf = (ms: number): string => new Date(ms).toISOString();
 
+/** More names would hide the warning that they belong to. */
+const MODELS_NAMED_MAX = 20;
+
 /**
  * Returns what may be a mistake in a policy.
- * @param models  the models that any box has
+ * @param known  the models of each box
  */
-export function warningsAbout({ models }: KeyPolicy, known: readonly string[]): string[] {
-  return (models ?? [])
-    .filter((pattern) => !known.some((model) => matches(pattern, model)))
-    .map((pattern) => `No box has a model that matches ${JSON.stringify(pattern)} now.`);
+export function warningsAbout(
+  policy: KeyPolicy,
+  known: readonly { box: string; models: readonly string[] }[],
+): string[] {
+  const own = known.filter(({ box }) => mayUseBox(policy, box)).flatMap(({ models }) => models);
+  const there = [...new Set(own)].sort();
+  const named = there.slice(0, MODELS_NAMED_MAX).join(", ");
+  const more = there.length - MODELS_NAMED_MAX;
+  const all = `${named}${more > 0 ? ` and ${more} more` : ""}`;
+  const boxes = policy.boxes === null ? "the boxes" : "the boxes of this key";
+  return (policy.models ?? [])
+    .filter((pattern) => !there.some((model) => matches(pattern, model)))
+    .map((pattern) =>
+      there.length === 0
+        ? `The pattern "${pattern}" matches nothing now: ${boxes} have no models.`
+        : `The pattern "${pattern}" matches none of the models on ${boxes} now: ${all}.`,
+    );
 }
 
 /** @param currency  the currency of the tariff; null without one, and then nothing has a price */

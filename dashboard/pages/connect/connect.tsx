@@ -33,7 +33,7 @@ export function ConnectPage() {
       )}
       {own !== null && own.key !== null && <OwnKeySection own={own.key} models={own.models} />}
       {own !== null && hasScope("infer") && (
-        <SetUp isOpen={isOpenEdge()} model={own.models[0] ?? null} />
+        <SetUp isOpen={isOpenEdge()} models={own.models} allowed={own.key?.models ?? null} />
       )}
       {own !== null && hasScope("metrics") && (
         <Section title="Prometheus">
@@ -53,7 +53,9 @@ export function ConnectPage() {
 /** Stands in the lines until the key is pasted. */
 const NO_KEY = "<your key>";
 
-function SetUp({ isOpen, model }: { isOpen: boolean; model: string | null }) {
+type SetUpProps = { isOpen: boolean; models: string[]; allowed: string[] | null };
+
+function SetUp({ isOpen, models, allowed }: SetUpProps) {
   const [pasted, setPasted] = useState("");
   const known = typedKey.value;
   const apiKey = isOpen ? null : (known ?? (pasted.trim() || NO_KEY));
@@ -72,7 +74,7 @@ function SetUp({ isOpen, model }: { isOpen: boolean; model: string | null }) {
             />
           </label>
         )}
-        <ClientSetups apiKey={apiKey} model={model} />
+        <ClientSetups apiKey={apiKey} models={models} allowed={allowed} />
       </div>
     </Section>
   );

@@ -10,7 +10,7 @@ import { Modal } from "../../parts/dialog.tsx";
 type Props = { made: MadeKey; onClose: () => void };
 
 export function MadeKeyDialog({ made, onClose }: Props) {
-  const model = useFirstModel(made);
+  const models = useOwnModels(made);
   const canCall = made.scopes.includes("infer");
   return (
     <Modal title={`The key of ${made.name}`} onClose={onClose} isWide>
@@ -25,7 +25,9 @@ export function MadeKeyDialog({ made, onClose }: Props) {
               {warning}
             </p>
           ))}
-          {canCall && <ClientSetups apiKey={made.key} model={model} />}
+          {canCall && models !== "loading" && (
+            <ClientSetups apiKey={made.key} models={models} allowed={made.models} />
+          )}
           <div class="dialog-actions">
             <button type="button" class="primary" onClick={close}>
               Done
@@ -37,16 +39,16 @@ export function MadeKeyDialog({ made, onClose }: Props) {
   );
 }
 
-/** Returns a model that the key may use, for the lines of its clients; null until one is known. */
-function useFirstModel({ key, scopes }: MadeKey): string | null {
-  const [model, setModel] = useState<string | null>(null);
+/** Returns the models that the key may call, for the lines of its clients; null if they cannot be read. */
+function useOwnModels({ key, scopes }: MadeKey): string[] | "loading" | null {
+  const [models, setModels] = useState<string[] | "loading" | null>("loading");
   useEffect(() => {
     if (!scopes.includes("infer")) return;
     const headers = { authorization: `Bearer ${key}` };
     read("/api/keys/self", { headers }).then(
-      ({ models }) => setModel(models[0] ?? null),
-      () => {}, // the lines then name the model of an example
+      (own) => setModels(own.models),
+      () => setModels(null), // the lines then name the model of an example
     );
   }, [key]);
-  return model;
+  return models;
 }

@@ -94,7 +94,25 @@ test("a policy that cannot work is refused, and one that may be a mistake is rep
   expect(flawOf({ boxes: ["atlas", "bsail"], expires_at: null }, ["atlas", "basil"], NOW)).toBe(
     "boxes: there is no box named bsail.",
   );
-  expect(warningsAbout(policy({ models: ["qwen3:*", "lama3"] }), ["qwen3:8b"])).toEqual([
-    'No box has a model that matches "lama3" now.',
+});
+
+test("a warning about models that no box of a key has names those that its boxes have", () => {
+  const known = [
+    { box: "atlas", models: ["qwen3:8b", "llama3.2:latest"] },
+    { box: "basil", models: ["qwen3:8b", "mistral:7b"] },
+  ];
+  expect(warningsAbout(policy({ models: ["qwen3:*", "lama3"] }), known)).toEqual([
+    'The pattern "lama3" matches none of the models on the boxes now: ' +
+      "llama3.2:latest, mistral:7b, qwen3:8b.",
   ]);
+  expect(warningsAbout(policy({ models: ["llama3.2"], boxes: ["basil"] }), known)).toEqual([
+    'The pattern "llama3.2" matches none of the models on the boxes of this key now: ' +
+      "mistral:7b, qwen3:8b.",
+  ]);
+  expect(warningsAbout(policy({ models: ["a"] }), [])).toEqual([
+    'The pattern "a" matches nothing now: the boxes have no models.',
+  ]);
+  const models = Array.from({ length: 23 }, (_, n) => `m${n}`);
+  const [long] = warningsAbout(policy({ models: ["a"] }), [{ box: "atlas", models }]);
+  expect(long).toMatch(/, m[0-9] and 3 more\.$/);
 });
