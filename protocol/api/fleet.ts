@@ -205,8 +205,29 @@ export const BoxDetail = BoxHealth.extend({
 }).meta({ id: "BoxDetail" });
 export type BoxDetail = z.infer<typeof BoxDetail>;
 
+/** A box that may connect and is in no other list, because the edge has not seen its agent. */
+export const NeverConnected = z
+  .object({
+    name: BoxName,
+    admission: z.enum(["certificate", "secret"]),
+    joined_at: BoxDetail.shape.joined_at,
+    next_step: z.string().describe("the step to take on the machine, as a sentence"),
+  })
+  .meta({ id: "NeverConnected" });
+export type NeverConnected = z.infer<typeof NeverConnected>;
+
 /** `GET /api/boxes`, in order of name. */
-export const Boxes = z.object({ boxes: z.array(BoxDetail), timestamp: Time }).meta({ id: "Boxes" });
+export const Boxes = z
+  .object({
+    boxes: z.array(BoxDetail),
+    never_connected: z
+      .array(NeverConnected)
+      .describe(
+        "boxes that may connect and have not, or not since they were forgotten; empty with `box`",
+      ),
+    timestamp: Time,
+  })
+  .meta({ id: "Boxes" });
 export type Boxes = z.infer<typeof Boxes>;
 
 export const BoxQuery = z.strictObject({ box: BoxName.optional().describe("only this box") });
@@ -233,7 +254,8 @@ export const FLEET_ROUTES = {
     scope: "stats",
     tag: "Boxes",
     summary: "Each box: state, versions, models on disk and in memory, requests, GPUs, machine",
-    description: "A box that has never connected is unknown: 404, code box_not_found.",
+    description:
+      "A box that has never connected is in `never_connected`, if it may. With `box`, it is unknown: 404, code box_not_found.",
     query: BoxQuery,
     answer: Boxes,
   },

@@ -2,7 +2,7 @@
 import * as z from "zod";
 import { OpenRequest } from "../inventory.ts";
 import { BoxName } from "../records.ts";
-import { BoxDetail, Health } from "./fleet.ts";
+import { BoxDetail, Boxes, Health } from "./fleet.ts";
 import type { ApiRoute } from "./route.ts";
 import { Count, Figure, KeyNarrowing, Rate, Time } from "./shapes.ts";
 import { CurrentStats } from "./stats.ts";
@@ -33,6 +33,7 @@ export const Live = z
       })
       .describe("the last minutes, for judging the present"),
     boxes: z.array(LiveBox).describe("in order of name"),
+    never_connected: Boxes.shape.never_connected,
     in_flight: z.array(InFlight).describe("oldest first, at most 100 of each box"),
     timestamp: Time,
   })

@@ -167,6 +167,7 @@ test("logs a wrong secret and a box name in use once, and keeps dialling", async
   await eventually(() => isUp("home"));
   const listed = await (await fetch(`${stack.url}/api/boxes`, { headers: admin })).text();
   expect(listed).toContain('"admission":"secret"');
+  expect(listed).toContain('"never_connected":[{"name":"big","admission":"secret"');
   expect(listed).not.toContain(SECRET);
   const second = run([], { STATE_DIR: join(stack.folder, "second") });
   await eventually(async () =>

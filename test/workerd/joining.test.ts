@@ -59,8 +59,12 @@ test("a box joins with a code, connects with its certificate, and is listed as j
   );
   const joiner = await Joiner.make(name);
   expect((await joiner.join(made.code)).status).toBe(200);
+  const waiting = async () =>
+    (await (await admin("/api/boxes")).json<Boxes>()).never_connected.map((each) => each.name);
+  expect(await waiting()).toContain(name);
   const agent = await joiner.connect();
   await expect.poll(boxNow).toMatchObject({ state: "up", admission: "certificate" });
+  expect(await waiting()).not.toContain(name);
   expect((await boxNow())?.joined_at).not.toBeNull();
   const { codes } = await (await admin("/api/boxes/join")).json<{ codes: object[] }>();
   expect(codes).toContainEqual(expect.objectContaining({ id: made.id, state: "used", box: name }));

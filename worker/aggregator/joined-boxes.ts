@@ -49,10 +49,14 @@ export class JoinedBoxes {
     return this.#boxes.get(box) ?? null;
   }
 
-  /** Returns the ids of the joinings that are in force, by box. */
+  /** Returns the joinings that are in force. */
+  inForce(): JoinedBox[] {
+    return [...this.#boxes.values()].filter(({ ended_at_ms }) => ended_at_ms === null);
+  }
+
+  /** Returns their ids, by box. */
   current(): Record<string, string> {
-    const inForce = [...this.#boxes.values()].filter(({ ended_at_ms }) => ended_at_ms === null);
-    return Object.fromEntries(inForce.map(({ box, id }) => [box, id]));
+    return Object.fromEntries(this.inForce().map(({ box, id }) => [box, id]));
   }
 
   change(change: JoiningChange, nowMs: number): JoiningChanged {

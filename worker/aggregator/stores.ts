@@ -1,13 +1,14 @@
 /**
  * Opens everything the Aggregator keeps in its SQLite, and its connections to the external stores.
  */
+import type { NeverConnected } from "../../protocol/api/fleet.ts";
 import { StoreDeliveries } from "../export/deliveries.ts";
 import { DeliveryStates } from "../export/delivery-states.ts";
 import { openExternalStores } from "../export/external-stores.ts";
 import { HeldRequests } from "../export/held-requests.ts";
 import { openOtlpSinks } from "../export/otlp/sinks.ts";
 import { Outbox } from "../export/outbox.ts";
-import { admissionOf, type BoxAdmission } from "../joining/joined-box.ts";
+import { admissionOf, type BoxAdmission, neverConnected } from "../joining/joined-box.ts";
 import { keyNameOf } from "../keys/names.ts";
 import { RepositoryCopy } from "../repository/copy.ts";
 import { LocalRepository } from "../repository/local.ts";
@@ -96,6 +97,8 @@ export type AggregatorStores = {
   trustOf(box: string): BoxTrust;
   /** Returns how a box may connect. */
   admissionOf(box: string): BoxAdmission;
+  /** Returns the boxes that may connect and have not. */
+  neverConnected(): NeverConnected[];
   /** Forgets a box until it connects again. */
   forgetBox(box: string): void;
 };
@@ -239,6 +242,12 @@ export function openStores(
         isSecretBox: deployed.boxSecrets.has(box),
         isOpen: deployed.authMode === "open",
       }),
+    neverConnected: () =>
+      neverConnected(
+        joined.inForce(),
+        deployed.boxSecrets.keys(),
+        new Set(registry.boxes().map(({ name }) => name)),
+      ),
     forgetBox: (box) => {
       untrusted.forget(box);
       pins.forgetBox(box);

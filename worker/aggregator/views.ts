@@ -58,7 +58,10 @@ function largestOf({
 }
 
 /** The present as the page shows it, and what else its health depends on. */
-export type Watched = Pick<LivePage, "stats" | "recent" | "boxes" | "in_flight"> & {
+export type Watched = Pick<
+  LivePage,
+  "stats" | "recent" | "boxes" | "never_connected" | "in_flight"
+> & {
   observed: ObservedParts;
   /** When this object's storage was created, unix ms: it has counted since then. */
   sinceMs: number;
@@ -117,11 +120,12 @@ export class Views {
 
   boxes(box?: string): Boxes {
     const nowMs = Date.now();
-    const { pins, memory, admissionOf, served } = this.#stores;
+    const { pins, memory, admissionOf, neverConnected, served } = this.#stores;
     return boxesState(this.#boxes(box), this.#statuses(nowMs), nowMs, {
       pinsOf: (name) => pins.of(name),
       measuredOf: (digest) => memory.of(digest),
       admissionOf,
+      neverConnected: box === undefined ? neverConnected() : [],
       servedDigest: served.sha256,
     });
   }
@@ -144,10 +148,11 @@ export class Views {
     const now = Math.floor(nowMs / 1_000);
     const cells = this.#stores.cells.rollups(recentFrom(nowMs), now + 1);
     const recent = recentOf(RECENT_MINUTES, [...cells]);
-    const boxes = this.boxes().boxes.map(({ models: _, ...box }) => box);
+    const listed = this.boxes();
+    const boxes = listed.boxes.map(({ models: _, ...box }) => box);
     const { issuedKeys } = this.#stores;
-    const listed = this.#stores.listedRequests.of(upNames(this.#statuses(nowMs)), nowMs);
-    const in_flight = listed.map((request) => ({
+    const open = this.#stores.listedRequests.of(upNames(this.#statuses(nowMs)), nowMs);
+    const in_flight = open.map((request) => ({
       ...request,
       key_name: keyNameOf(request.key_id, (id) => issuedKeys.get(id)),
     }));
@@ -155,6 +160,7 @@ export class Views {
       stats: this.current(),
       recent,
       boxes,
+      never_connected: listed.never_connected,
       in_flight,
       sinceMs: this.#stores.createdAtMs,
     };

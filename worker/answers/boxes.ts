@@ -1,5 +1,11 @@
 /** Boxes, as `/api/health` and `/api/boxes` show them. */
-import type { BoxDetail, Boxes, BoxHealth, EnergyTotal } from "../../protocol/api/fleet.ts";
+import type {
+  BoxDetail,
+  Boxes,
+  BoxHealth,
+  EnergyTotal,
+  NeverConnected,
+} from "../../protocol/api/fleet.ts";
 import { addEnergy, type GpuEnergy, NO_ENERGY, standingWatts } from "../../protocol/gpu-energy.ts";
 import { gpuShareOf } from "../../protocol/inventory.ts";
 import { freeAfterUnload, gpuMemoryOf } from "../gpu-memory.ts";
@@ -20,12 +26,14 @@ export type KnownOfBoxes = {
   pinsOf: (box: string) => readonly KeptPin[];
   measuredOf: MeasuredOf;
   admissionOf: (box: string) => BoxAdmission;
+  neverConnected: readonly NeverConnected[];
   servedDigest: string | null;
 };
 const NOTHING: KnownOfBoxes = {
   pinsOf: () => [],
   measuredOf: () => [],
   admissionOf: () => ({ admission: null, joined_at: null }),
+  neverConnected: [],
   servedDigest: null,
 };
 
@@ -68,7 +76,8 @@ export function boxesState(
       known,
     );
   });
-  return { boxes: details, timestamp: isoOf(nowMs) };
+  const never_connected = [...known.neverConnected];
+  return { boxes: details, never_connected, timestamp: isoOf(nowMs) };
 }
 
 function detailOf(

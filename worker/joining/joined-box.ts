@@ -1,7 +1,7 @@
 /** The boxes that joined, and the codes to join with, as the registry keeps them. Pure. */
 
 import * as z from "zod";
-import type { BoxDetail } from "../../protocol/api/fleet.ts";
+import type { BoxDetail, NeverConnected } from "../../protocol/api/fleet.ts";
 import type { JoinCodeEntry } from "../../protocol/api/joining.ts";
 import { DAY_MS } from "../../protocol/day.ts";
 import { BoxName } from "../../protocol/records.ts";
@@ -52,6 +52,36 @@ export function shownCode(code: IssuedCode, nowMs: number): JoinCodeEntry {
 }
 
 const timeOf = (ms: number): string => new Date(ms).toISOString();
+
+/** Returns the boxes that may connect and have not, in order of name. @param known  the boxes that have */
+export function neverConnected(
+  joined: readonly JoinedBox[],
+  secretBoxes: Iterable<string>,
+  known: ReadonlySet<string>,
+): NeverConnected[] {
+  const members = joined.map(
+    ({ box, joined_at_ms }): NeverConnected => ({
+      name: box,
+      admission: "certificate",
+      joined_at: timeOf(joined_at_ms),
+      next_step:
+        "On the machine, run ollama-edge-agent check: it names what keeps the agent from connecting.",
+    }),
+  );
+  const names = new Set([...known, ...members.map(({ name }) => name)]);
+  const others = Array.from(secretBoxes).filter((name) => !names.has(name));
+  const secret = others.map(
+    (name): NeverConnected => ({
+      name,
+      admission: "secret",
+      joined_at: null,
+      next_step: `On the machine, run install.sh with EDGE_URL, BOX_NAME=${name} and its secret as BOX_SECRET.`,
+    }),
+  );
+  return [...members.filter(({ name }) => !known.has(name)), ...secret].sort((a, b) =>
+    a.name < b.name ? -1 : 1,
+  );
+}
 
 /** Returns how a box may connect, for `/api/boxes`. @param joined  null if it has never joined */
 export function admissionOf(

@@ -1,4 +1,5 @@
 /** A table of boxes with how each may connect; on a phone each box is a card. */
+import type { NeverConnected } from "../../../protocol/api/fleet.ts";
 import type { LiveBox } from "../../../protocol/api/live.ts";
 import { preferences } from "../../data/preferences.ts";
 import { Ago, Moment, Pill, TableScroll } from "../../parts/basics.tsx";
@@ -9,7 +10,13 @@ import { STATE_TONES } from "../overview/fleet.tsx";
 import { canUpdate, updateText } from "./update-box.tsx";
 
 type Act = (box: LiveBox) => void;
-type Props = { boxes: readonly LiveBox[]; revoke?: Act; forget?: Act; update?: Act };
+type Props = {
+  boxes: readonly LiveBox[];
+  neverConnected: readonly NeverConnected[];
+  revoke?: (box: Pick<LiveBox, "name">) => void;
+  forget?: Act;
+  update?: Act;
+};
 
 const ADMISSIONS: Record<NonNullable<LiveBox["admission"]>, string> = {
   certificate: "Certificate",
@@ -17,7 +24,7 @@ const ADMISSIONS: Record<NonNullable<LiveBox["admission"]>, string> = {
   open: "Open edge",
 };
 
-export const BoxTable = ({ boxes, ...acts }: Props) => (
+export const BoxTable = ({ boxes, neverConnected, ...acts }: Props) => (
   <TableScroll label="Table of boxes">
     <table class="keys boxes">
       <thead>
@@ -35,12 +42,17 @@ export const BoxTable = ({ boxes, ...acts }: Props) => (
         {boxes.map((box) => (
           <Row key={box.name} box={box} {...acts} />
         ))}
+        {neverConnected.map((box) => (
+          <NeverRow key={box.name} box={box} {...acts} />
+        ))}
       </tbody>
     </table>
   </TableScroll>
 );
 
-function Row({ box, revoke, forget, update }: { box: LiveBox } & Omit<Props, "boxes">) {
+type Acts = Omit<Props, "boxes" | "neverConnected">;
+
+function Row({ box, revoke, forget, update }: { box: LiveBox } & Acts) {
   const isDown = box.state === "down";
   const agentText = updateText(box);
   const loaded = isDown ? UNKNOWN : box.loaded.map(({ name }) => name).join(", ") || "None";
@@ -88,6 +100,39 @@ function Row({ box, revoke, forget, update }: { box: LiveBox } & Omit<Props, "bo
             )}
             {(isDown || box.admission === "certificate") && (
               <RowAction name="Forget" subject={box.name} act={() => forget(box)} isDangerous />
+            )}
+          </div>
+        </td>
+      )}
+    </tr>
+  );
+}
+
+function NeverRow({ box, revoke, forget }: { box: NeverConnected } & Acts) {
+  const { name, admission, joined_at, next_step } = box;
+  return (
+    <tr>
+      <th scope="row">{name}</th>
+      <td data-name="State">
+        <Pill tone="quiet">never connected</Pill>
+      </td>
+      <td class="wrap" data-name="Next step" colSpan={2}>
+        {next_step}
+      </td>
+      <td data-name="Admitted by">
+        {ADMISSIONS[admission]}
+        {joined_at !== null && (
+          <span class="below">
+            joined <Moment iso={joined_at} />
+          </span>
+        )}
+      </td>
+      <td data-name="Agent">{UNKNOWN}</td>
+      {forget && (
+        <td class="acts">
+          <div class="row-actions">
+            {admission === "certificate" && revoke && (
+              <RowAction name="Revoke" subject={name} act={() => revoke(box)} isDangerous />
             )}
           </div>
         </td>

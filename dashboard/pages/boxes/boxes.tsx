@@ -11,13 +11,16 @@ import { AddBox } from "./add-box.tsx";
 import { BoxTable } from "./box-table.tsx";
 import { UpdateBox } from "./update-box.tsx";
 
-type Asked = { act: "revoke" | "forget" | "update"; box: LiveBox };
+type Asked =
+  | { act: "revoke"; box: Pick<LiveBox, "name"> }
+  | { act: "forget" | "update"; box: LiveBox };
 
 export function BoxesPage() {
   const isAdding = place.value.query.add !== undefined;
   const setIsAdding = (isOn: boolean) => replaceQuery("boxes", { add: isOn ? "box" : undefined });
   const [asked, setAsked] = useState<Asked | null>(null);
   const boxes = live.value?.value.boxes ?? null;
+  const neverConnected = live.value?.value.never_connected ?? [];
   const isAdmin = hasScope("admin");
   const add = isAdmin && !isAdding && (
     <button type="button" class="primary" onClick={() => setIsAdding(true)}>
@@ -29,16 +32,17 @@ export function BoxesPage() {
       {isAdding && isAdmin && <AddBox onClose={() => setIsAdding(false)} />}
       <Section title="Boxes" aside={add}>
         {boxes === null && <Skeleton lines={3} />}
-        {boxes?.length === 0 && (
+        {boxes?.length === 0 && neverConnected.length === 0 && (
           <Empty title="No boxes have connected yet">
             <p>A box is a machine with Ollama. One line on it connects it to this edge.</p>
           </Empty>
         )}
-        {boxes !== null && boxes.length > 0 && (
+        {boxes !== null && boxes.length + neverConnected.length > 0 && (
           <BoxTable
             boxes={boxes}
+            neverConnected={neverConnected}
             {...(isAdmin && {
-              revoke: (box: LiveBox) => setAsked({ act: "revoke", box }),
+              revoke: (box: Pick<LiveBox, "name">) => setAsked({ act: "revoke", box }),
               forget: (box: LiveBox) => setAsked({ act: "forget", box }),
               update: (box: LiveBox) => setAsked({ act: "update", box }),
             })}

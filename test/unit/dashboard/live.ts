@@ -66,6 +66,7 @@ export const boxOf = (rest: Partial<LiveBox>): LiveBox => ({
 });
 
 export const liveOf = (rest: Partial<Live>): Live => ({
+  never_connected: [],
   health: {
     status: "healthy",
     uptime_seconds: 60,
