@@ -135,16 +135,16 @@ export const ENTRIES: Record<Page, Entry> = {
   },
 };
 
-/** Returns the pages that the navigation lists. */
+/** Returns the pages that the navigation lists. The page of keys has nothing to do on an open edge. */
 export const listedPages = (): Page[] =>
-  openPages().filter((page) => ENTRIES[page].within === undefined);
+  openPages().filter(
+    (page) => ENTRIES[page].within === undefined && !(page === "keys" && isOpenEdge()),
+  );
 
 /** Returns the pages that the key of this browser may open. */
 export const openPages = (): Page[] =>
   PAGES.filter((page) => {
     const { scope } = ENTRIES[page];
-    // An open edge makes no keys.
-    if (page === "keys" && isOpenEdge()) return false;
     return scope === null || hasScope(scope);
   });
 

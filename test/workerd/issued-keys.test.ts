@@ -1,14 +1,14 @@
 /** Keys that the edge makes: who may use them for what, and how they change. */
 import { env } from "cloudflare:workers";
 import { expect, test } from "vitest";
-import type { Keys } from "../../protocol/api/keys.ts";
+import { type Keys, type MadeKey, OPEN_EDGE_TEXT } from "../../protocol/api/keys.ts";
 import type { Logs } from "../../protocol/api/logs.ts";
 import { aggregatorOf } from "../../worker/aggregator/stub.ts";
 import { forgetBoxes } from "../../worker/gateway/known-fleet.ts";
 import { newKeyId, pepperOf, tokenOf } from "../../worker/keys/token.ts";
 import { call as openCall } from "./calls.ts";
 import { FakeBox } from "./fake-box.ts";
-import { ADMIN, admin, bearer, CALLER, call, keys, makeKey } from "./keyed-edge.ts";
+import { ADMIN, admin, bearer, CALLER, call, fetchOn, keys, makeKey } from "./keyed-edge.ts";
 
 const chatWith = (key: string, model = "qwen3:8b", headers: Record<string, string> = {}) =>
   call("/ollama/api/chat", {
@@ -212,6 +212,23 @@ test("an unknown id is a 404, and an edge without a secret makes no keys", async
   });
   expect(answer.status).toBe(409);
   expect(await answer.text()).toContain("Neither KEY_PEPPER nor ADMIN_KEY is set");
+});
+
+test("an open edge warns that the key it makes restricts nothing, and does not check it", async () => {
+  await using box = await FakeBox.connect("open", ["qwen3:8b"]);
+  const open = { ...env, AUTH_MODE: "open", ADMIN_KEY: ADMIN } as never;
+  const post = (path: string, body: object, headers = {}) =>
+    fetchOn(path, { method: "POST", body: JSON.stringify(body), headers }, open, "localhost");
+  const policy = { name: "a", scopes: ["stats"], limits: { requests: { day: 1 } } };
+  const made = await (await post("/api/keys", policy)).json<MadeKey>();
+  expect(made.warnings).toEqual([OPEN_EDGE_TEXT]);
+  for (let n = 0; n < 2; n++) {
+    const chat = { model: "qwen3:8b", messages: [], stream: false };
+    const calling = post("/ollama/api/chat", chat, bearer(made.key));
+    const { stream } = await box.next();
+    box.agent.answer(stream, 200, [["content-type", "application/json"]], '{"done":true}');
+    expect((await calling).status).toBe(200);
+  }
 });
 
 test("the Aggregator sends the keys only to a Worker that has an older version", async () => {

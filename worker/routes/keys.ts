@@ -2,7 +2,13 @@
 import type { Context } from "hono";
 import { Hono } from "hono";
 import { KEY_ROUTES } from "../../protocol/api/key-routes.ts";
-import { type Key, LEFT_LISTED_MAX, type MadeKey, NO_USAGE } from "../../protocol/api/keys.ts";
+import {
+  type Key,
+  LEFT_LISTED_MAX,
+  type MadeKey,
+  NO_USAGE,
+  OPEN_EDGE_TEXT,
+} from "../../protocol/api/keys.ts";
 import type { KeysChange } from "../aggregator/changing-keys.ts";
 import { aggregatorOf } from "../aggregator/stub.ts";
 import { modelsFor } from "../answers/own-models.ts";
@@ -126,10 +132,12 @@ async function allKeys(c: Context<Env>): Promise<{ shown: Key[]; issued: IssuedK
 
 /** Makes a key. The answer is the only place where it is. */
 async function made(c: Context<Env>, wish: KeysChange & { newId: string }): Promise<MadeKey> {
-  const [pepper] = await peppersOf(settingsOf(c.env));
+  const settings = settingsOf(c.env);
+  const [pepper] = await peppersOf(settings);
   if (pepper === undefined) throw new GatewayError({ reason: "keys_off" });
   const { key, warnings } = await change(c, wish);
-  return { ...key, key: await tokenOf(pepper, key.id), warnings };
+  const open = settings.authMode === "open" ? [OPEN_EDGE_TEXT] : [];
+  return { ...key, key: await tokenOf(pepper, key.id), warnings: [...open, ...warnings] };
 }
 
 /** Resolves when the change is in force for new calls everywhere. */

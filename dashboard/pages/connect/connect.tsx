@@ -1,5 +1,6 @@
 /** The Connect page: the key of this browser, its usage, and the lines that set up a client. */
 import { useEffect, useState } from "preact/hooks";
+import { OPEN_EDGE_TEXT } from "../../../protocol/api/keys.ts";
 import { nowMs } from "../../data/clock.ts";
 import { useQuery } from "../../data/query.ts";
 import { hasScope, isOpenEdge, self } from "../../data/self.ts";
@@ -22,6 +23,7 @@ export function ConnectPage() {
         <FailureNote title="Could not load your key." detail={error} retry={refetch} />
       )}
       {own === null && error === null && <Skeleton lines={4} />}
+      {isOpenEdge() && <p class="quiet">{OPEN_EDGE_TEXT}</p>}
       {own?.person != null && (
         <p class="quiet">
           You are signed in as <strong>{own.person.name}</strong>, {own.person.role}. A client needs

@@ -1,8 +1,9 @@
 /** The Keys page: who may use this edge for what, and how much they did. */
 import { useState } from "preact/hooks";
-import type { Key, MadeKey } from "../../../protocol/api/keys.ts";
+import { type Key, type MadeKey, OPEN_EDGE_TEXT } from "../../../protocol/api/keys.ts";
 import { callJson } from "../../data/api.ts";
 import { useQuery } from "../../data/query.ts";
+import { isOpenEdge } from "../../data/self.ts";
 import { Empty, FailureNote, Section, Skeleton } from "../../parts/basics.tsx";
 import { Confirm } from "../../parts/dialog.tsx";
 import { isOver, sortedKeys } from "../../shape/key-text.ts";
@@ -35,7 +36,8 @@ export function KeysPage() {
   const configured = data?.keys.filter(({ source }) => source === "setting") ?? [];
   return (
     <>
-      <Section title="Keys of people and programs" aside={data !== null && make}>
+      {isOpenEdge() && <p class="warn-text">{OPEN_EDGE_TEXT}</p>}
+      <Section title="Keys of people and programs" aside={data !== null && !isOpenEdge() && make}>
         {error !== null && (
           <FailureNote title="Could not load the keys." detail={error} retry={refetch} />
         )}
