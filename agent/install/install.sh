@@ -55,6 +55,15 @@ checked() {
   esac
 }
 
+state=$root/var/lib/private/ollama-edge-agent
+# Prints a text of the membership, none of which has a quote.
+member() { sed -n "s/.*\"$1\":\"\([^\"]*\)\".*/\1/p" "$state/membership.json"; }
+was=
+if [ -f "$state/membership.json" ]; then
+  was="box $(member box) of $(member edge)"
+  echo "This machine has joined as $was."
+fi
+
 new=$(mktemp -d)
 trap 'rm -rf "$new"' EXIT
 env_file=$root/etc/ollama-edge-agent.env
@@ -129,11 +138,14 @@ download() {
 }
 download agent.mjs "$new/agent.mjs" "$agent_sha256"
 download ollama-edge-agent.service "$new/service" "$unit_sha256"
-state=$root/var/lib/private/ollama-edge-agent
 if [ -n "$code" ]; then
   # Through a pipe, so that the code is in no list of processes.
   printf '%s\n' "$code" | STATE_DIR=$new/state "$node" "$new/agent.mjs" join "$edge" --exit ||
-    fail "this machine did not join, so nothing was installed"
+    if [ -n "$was" ]; then
+      fail "this machine did not join again, so nothing was changed: it is still $was. To update its agent, run $0 without arguments. To join again, make a new join code on the page Boxes of the edge"
+    else
+      fail "this machine did not join, so nothing was installed"
+    fi
 elif [ -f "$state/membership.json" ]; then
   mkdir -m 700 "$new/state"
   cp "$state/membership.json" "$state/box-key.pem" "$new/state"
@@ -175,3 +187,11 @@ systemctl daemon-reload
 systemctl enable ollama-edge-agent.service
 systemctl restart ollama-edge-agent.service
 echo "The agent is running. See it with: sudo ollama-edge-agent status. Its log: journalctl -u ollama-edge-agent -f"
+if [ -n "$was" ] && [ -n "$code" ]; then
+  echo "It was $was before. If that is another box, remove it on the page Boxes of its edge."
+elif [ -n "$was" ] && [ -n "${BOX_SECRET:-}" ]; then
+  echo "It connects with BOX_SECRET now. Remove BOX_SECRET from $env_file to connect as $was again."
+elif [ -n "$was" ]; then
+  echo "The agent is the one of the edge now. The machine is still $was, with the settings that it had."
+  echo "To join again, make a join code on the page Boxes of the edge, and run: sh $0 <address of the edge> <join code>"
+fi

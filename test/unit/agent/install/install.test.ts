@@ -1,78 +1,25 @@
-/**
- * `install.sh`, run by sh in a folder that stands for the root of a machine. Programs that would
- * change this machine, and the network, are replaced by scripts.
- */
+/** `install.sh`, run by sh in a folder that stands for the root of a machine. */
 import { spawnSync } from "node:child_process";
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { expect, test } from "vitest";
 import { AgentVariables } from "../../../../agent/config.ts";
-import { installerOf } from "../../../../local/installer.ts";
+import {
+  AGENT,
+  agentFile,
+  at,
+  CODE,
+  EDGE_URL,
+  envFile,
+  install,
+  SECRET,
+  SOURCE,
+  stateFile,
+  UNIT,
+  unitFile,
+  useMachine,
+} from "../../../support/installing.ts";
 
-const SOURCE = readFileSync("agent/install/install.sh", "utf8");
-const UNIT = readFileSync("agent/install/ollama-edge-agent.service", "utf8");
-/** Prints its settings, as the check of the real agent would read them. */
-const AGENT = `
-if (process.argv[2] === "join") {
-  const { mkdirSync, readFileSync, writeFileSync } = await import("node:fs");
-  const folder = process.env.STATE_DIR;
-  mkdirSync(folder);
-  const argv = process.argv.slice(2).join(" ");
-  writeFileSync(folder + "/membership.json", argv + " with " + readFileSync(0, "utf8"));
-  writeFileSync(folder + "/box-key.pem", "key");
-  process.exit(argv.includes("refusing") ? 2 : 0);
-}
-const { EDGE_URL, BOX_NAME, BOX_SECRET, OLLAMA_HOST, NODE_OPTIONS } = process.env;
-console.log("settings " + JSON.stringify({ EDGE_URL, BOX_NAME, BOX_SECRET, OLLAMA_HOST, NODE_OPTIONS }));
-process.exit(BOX_NAME === "broken" ? 1 : 0);
-`;
-const EDGE_URL = "https://edge.example";
-const SECRET = "s3cret-$HOME;id&|<>(x)";
-
-let folder: string;
-const at = (...path: string[]) => join(folder, ...path);
-const envFile = () => at("root/etc/ollama-edge-agent.env");
-const agentFile = () => at("root/usr/local/lib/ollama-edge-agent/agent.mjs");
-const unitFile = () => at("root/etc/systemd/system/ollama-edge-agent.service");
-
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), "install-"));
-  for (const path of ["bin", "served", "root/etc"]) mkdirSync(at(path), { recursive: true });
-  const program = (name: string, script: string) => {
-    writeFileSync(at("bin", name), `#!/bin/sh\necho "$0 $*" >>"${at("calls")}"\n${script}\n`);
-    chmodSync(at("bin", name), 0o755);
-  };
-  program("id", "echo 0");
-  program("systemctl", "");
-  // The last but two arguments are the URL, -o and the file.
-  program("curl", `cp "${at("served")}/$(basename "$4")" "$6"`);
-  writeFileSync(at("served/agent.mjs"), AGENT);
-  writeFileSync(at("served/ollama-edge-agent.service"), UNIT);
-});
-afterEach(() => rmSync(folder, { recursive: true }));
-
-function install(environment: Record<string, string>, args: string[] = [], input = "") {
-  const files = { agent: Buffer.from(AGENT), unit: Buffer.from(UNIT) };
-  writeFileSync(at("install.sh"), installerOf(SOURCE, files));
-  const { status, stdout, stderr } = spawnSync("sh", [at("install.sh"), ...args], {
-    input,
-    encoding: "utf8",
-    cwd: folder,
-    env: { PATH: `${at("bin")}:${process.env.PATH}`, DESTDIR: at("root"), ...environment },
-  });
-  const settings = /^settings (.*)$/m.exec(stdout)?.[1];
-  return { status, stderr, settings: settings === undefined ? null : JSON.parse(settings) };
-}
+useMachine();
 
 const calls = () => readFileSync(at("calls"), "utf8");
 const isInstalled = () => existsSync(agentFile());
@@ -134,9 +81,6 @@ test("names an AGENT_EXECUTABLE that cannot be run", () => {
   expect(done.stderr).toContain("AGENT_EXECUTABLE is not an executable file: missing");
   expect(isInstalled()).toBe(false);
 });
-
-const CODE = `oej_${"0".repeat(28)}_${"0".repeat(32)}`;
-const stateFile = (name: string) => at("root/var/lib/private/ollama-edge-agent", name);
 
 test.each([
   ["its arguments", [EDGE_URL, CODE], ""],
