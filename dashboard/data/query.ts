@@ -19,6 +19,8 @@ export type QueryState<T> = {
   data: T | null;
   /** Message of the last error, or null if the last request succeeded. */
   error: string | null;
+  /** True if the last request failed because the edge has no such thing. */
+  isMissing: boolean;
   /** True until the current query has an outcome: until then, the data is that of another query. */
   isLoading: boolean;
   refetch: () => void;
@@ -38,10 +40,16 @@ export function useQuery<P extends PathOf<"GET">>(
   type Fetched = {
     data: ResponseOf<"GET", P> | null;
     error: string | null;
+    isMissing: boolean;
     /** The query that it is the outcome of; null before the first one. */
     of: string | null;
   };
-  const [fetched, setFetched] = useState<Fetched>({ data: null, error: null, of: null });
+  const [fetched, setFetched] = useState<Fetched>({
+    data: null,
+    error: null,
+    isMissing: false,
+    of: null,
+  });
   const name = JSON.stringify([path, options, isWanted]);
   const refetch = useRef(() => {});
   const lastFetchMs = useRef(0);
@@ -56,11 +64,16 @@ export function useQuery<P extends PathOf<"GET">>(
       lastFetchMs.current = Date.now();
       read(path, { ...options, signal: controller.signal })
         .then(
-          (data) => setFetched({ data, error: null, of: name }),
+          (data) => setFetched({ data, error: null, isMissing: false, of: name }),
           (error: unknown) => {
             if (controller.signal.aborted) return;
             if (error instanceof ApiFailure && error.status === 401) lock(error);
-            setFetched((before) => ({ ...before, error: errorMessage(error), of: name }));
+            setFetched(({ data }) => ({
+              data,
+              error: errorMessage(error),
+              isMissing: error instanceof ApiFailure && error.status === 404,
+              of: name,
+            }));
           },
         )
         .finally(() => {
@@ -77,6 +90,6 @@ export function useQuery<P extends PathOf<"GET">>(
       refetch.current();
   }, [beat]);
 
-  const { data, error, of } = fetched;
-  return { data, error, isLoading: of !== name, refetch: () => refetch.current() };
+  const { of, ...outcome } = fetched;
+  return { ...outcome, isLoading: of !== name, refetch: () => refetch.current() };
 }

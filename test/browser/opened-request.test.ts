@@ -102,6 +102,21 @@ test("finds a request by its ID, whatever the other filters", async () => {
   expect(viewer.errors).toEqual([]);
 });
 
+test("reads a request once if its link opens it later", async () => {
+  await callModel({ model: "qwen3:8b", messages: [{ role: "user", content: "a lone bittern" }] });
+  const { id } = await eventually(async () => (await finishedWith("bittern")).logs[0]);
+  await using viewer = await Viewer.open("#/settings");
+  const { page, requests } = viewer;
+  await page.clock.install({ time: Date.now() + 300_000 });
+  await page.goto(`${edgeUrl()}/#/requests?open=${id}`);
+  await page.reload();
+  await page.locator(".side .phases").waitFor();
+  expect(requests.filter((request) => request.includes(id))).toEqual([
+    `GET ${edgeUrl()}/api/stats/logs/${id}`,
+  ]);
+  expect(viewer.errors).toEqual([]);
+});
+
 test("moves from row to row by the keyboard, and returns to the row when the panel is closed", async () => {
   await Promise.all([1, 2, 3].map(() => callModel({ model: "qwen3:8b" })));
   await using viewer = await Viewer.open("#/requests?model=qwen3:8b", { refreshSeconds: 0 });

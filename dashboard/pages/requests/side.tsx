@@ -35,27 +35,23 @@ type Props = {
 
 export function Side({ id, isListed, open, neighbours }: Props) {
   const flying = live.value?.value.in_flight.find(({ request_id }) => request_id === id) ?? null;
-  // A finished request never changes. One in flight, or made just now, is looked for until it is finished.
   const [wasFlying, setWasFlying] = useState(flying !== null);
   useEffect(() => {
     if (flying !== null) setWasFlying(true);
   }, [flying !== null]);
-  const [isFound, setIsFound] = useState(false);
-  const everyMs = (wasFlying || isExpected(id)) && !isFound ? 0 : null;
   const [wasListed] = useState(isListed);
-  const { data, error, refetch } = useQuery(
-    "/api/stats/logs",
-    { query: { id } },
-    everyMs,
-    !wasListed,
-  );
-  const found = data?.logs[0] ?? null;
+  // The record of any other request is there or is nowhere, so it is read at once.
+  const isAwaited = !wasListed && (wasFlying || isExpected(id));
+  const [isFound, setIsFound] = useState(false);
+  const search = useQuery("/api/stats/logs", { query: { id } }, isFound ? null : 0, isAwaited);
+  const found = search.data?.logs[0] ?? null;
   useEffect(() => setIsFound(found !== null), [found !== null]);
+  // A finished request never changes.
   const record = useQuery(
     "/api/stats/logs/{id}",
     { params: { id } },
     null,
-    wasListed || found !== null,
+    !isAwaited || found !== null,
   );
   const entry = record.data ?? found;
   const heading = useRef<HTMLHeadingElement>(null);
@@ -63,7 +59,8 @@ export function Side({ id, isListed, open, neighbours }: Props) {
   useEffect(() => {
     if (matchMedia("(max-width: 1179px)").matches) heading.current?.focus();
   }, []);
-  const failed = wasListed ? record.error : error;
+  const read = isAwaited ? search : record;
+  const isMissing = isAwaited ? search.data !== null : record.isMissing;
   const { newer, older } = neighbours;
   const about = entry ?? flying;
   return (
@@ -92,22 +89,18 @@ export function Side({ id, isListed, open, neighbours }: Props) {
         <Finished key={id} entry={entry} open={open} record={record} />
       ) : flying !== null ? (
         <Flying request={flying} />
-      ) : failed !== null ? (
-        <FailureNote
-          title="Could not load the request."
-          detail={failed}
-          retry={wasListed ? record.refetch : refetch}
-        />
-      ) : wasListed || data === null ? (
-        <Skeleton lines={6} />
-      ) : (
+      ) : isMissing ? (
         <Empty title="No finished request with this ID is stored">
           <p>
-            <button type="button" onClick={refetch}>
+            <button type="button" onClick={read.refetch}>
               Look again
             </button>
           </p>
         </Empty>
+      ) : read.error !== null ? (
+        <FailureNote title="Could not load the request." detail={read.error} retry={read.refetch} />
+      ) : (
+        <Skeleton lines={6} />
       )}
     </aside>
   );
