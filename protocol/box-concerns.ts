@@ -8,7 +8,8 @@ import type { Thresholds } from "./concerns/definition.ts";
 import { BAD_THROTTLE_REASONS } from "./concerns.ts";
 import { raise } from "./raise-concern.ts";
 import type { GpuSample, SystemSample } from "./records.ts";
-import { builtInThresholds, type ThresholdCode, type ThresholdsOf } from "./thresholds.ts";
+import type { ThresholdCode } from "./threshold-figures.ts";
+import { builtInThresholds, type ThresholdsOf } from "./thresholds.ts";
 
 /** The part of a box that raises concerns. */
 export type WatchedBox = Pick<

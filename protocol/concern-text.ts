@@ -6,6 +6,7 @@
  */
 import type { Concern } from "./concern.ts";
 import { damagePredicate } from "./damage-text.ts";
+import { THRESHOLD_FIGURES } from "./threshold-figures.ts";
 import type { Untrusted } from "./untrusted.ts";
 
 export type ConcernFormats = {
@@ -42,9 +43,9 @@ const UNTRUSTED_TEXT: Record<Untrusted, string> = {
 const EDGE_TITLES: Record<string, string> = {
   no_box: "No box",
   recording_off: "Recording",
-  error_rate_high: "Error rate",
-  latency_high: "Latency",
-  queue_long: "Queue",
+  error_rate_high: THRESHOLD_FIGURES.error_rate_high.name,
+  latency_high: THRESHOLD_FIGURES.latency_high.name,
+  queue_long: THRESHOLD_FIGURES.queue_long.name,
 };
 
 function titleOf({ code, subject }: Concern): string {

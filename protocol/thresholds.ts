@@ -4,20 +4,10 @@
  */
 import * as z from "zod";
 import type { Thresholds } from "./concerns/definition.ts";
-import { CONCERN_CODES, CONCERNS, type ConcernCode } from "./concerns.ts";
+import { CONCERNS } from "./concerns.ts";
 import { withTag } from "./inventory.ts";
 import { BoxName } from "./records.ts";
-
-/** The concerns that a figure raises. */
-export type ThresholdCode = {
-  [Code in ConcernCode]: (typeof CONCERNS)[Code]["severity"] extends { above: Thresholds }
-    ? Code
-    : never;
-}[ConcernCode];
-
-export const THRESHOLD_CODES = CONCERN_CODES.filter(
-  (code): code is ThresholdCode => typeof CONCERNS[code].severity !== "string",
-);
+import { THRESHOLD_CODES, THRESHOLD_FIGURES, type ThresholdCode } from "./threshold-figures.ts";
 
 /** Each is looked at whenever concerns are judged. */
 export const THRESHOLD_RULES_MAX = 200;
@@ -38,11 +28,11 @@ export const ThresholdRule = z
     warning: limit.describe("values above it raise a warning; null: none does"),
     critical: limit.describe("values above it are critical; null: none is"),
   })
-  .refine(({ code, box }) => box === null || hasBox(code), {
+  .refine(({ code, box }) => box === null || THRESHOLD_FIGURES[code].place !== "everywhere", {
     error: "is a concern about the whole edge: leave out box",
     path: ["box"],
   })
-  .refine(({ code, model }) => model === null || CONCERNS[code].subject === "model", {
+  .refine(({ code, model }) => model === null || THRESHOLD_FIGURES[code].place === "model", {
     error: "is no concern about a model: leave out model",
     path: ["model"],
   })
@@ -55,9 +45,6 @@ export const ThresholdRules = z
   .refine((rules) => new Set(rules.map(thresholdKey)).size === rules.length, {
     error: "has two rules for the same concern, box and model",
   });
-
-const hasBox = (code: ThresholdCode): boolean =>
-  !["edge", "external_store"].includes(CONCERNS[code].subject);
 
 /** Names the concern, box and model of a rule. */
 export const thresholdKey = ({ code, box, model }: ThresholdRule): string =>

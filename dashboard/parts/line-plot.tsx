@@ -38,7 +38,7 @@ export function LinePlot({ title, buckets, lines, format, top, moment }: Props) 
         .toSorted((a, b) => Number(b.isWide ?? false) - Number(a.isWide ?? false))
         .map(({ name, colour, isWide, values }) => ({
           name,
-          class: `line ${colour}${isWide ? " wide" : ""}`,
+          class: `plot-line ${colour}${isWide ? " wide" : ""}`,
           whole: linePath(isUnfinished ? values.slice(0, -1) : values, max, width),
           end: isUnfinished ? unfinishedPath(values, max) : "",
         })),

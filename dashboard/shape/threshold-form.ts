@@ -1,33 +1,25 @@
-/** Names and units of the thresholds of concerns, and the form of a rule. Pure. */
+/** The form of a rule for the thresholds of concerns. Pure. */
 import type { ThresholdsState } from "../../protocol/api/thresholds.ts";
-import type { ThresholdCode, ThresholdRule } from "../../protocol/thresholds.ts";
+import {
+  THRESHOLD_FIGURES,
+  type ThresholdCode,
+  type ThresholdUnit,
+} from "../../protocol/threshold-figures.ts";
+import type { ThresholdRule } from "../../protocol/thresholds.ts";
 import { short, UNKNOWN } from "./format.ts";
 import { isSameModel } from "./models.ts";
 
-type Place = "everywhere" | "box" | "model";
-
-/** Names of the values, their units, and the narrowest thing that a threshold can be for. */
-export const THRESHOLD_NAMES: Record<
-  ThresholdCode,
-  { name: string; unit: string; place: Place; isShare?: true }
-> = {
-  error_rate_high: { name: "Failed requests", unit: "%", place: "everywhere", isShare: true },
-  latency_high: { name: "Latency (P95)", unit: "ms", place: "everywhere" },
-  queue_long: { name: "Requests waiting", unit: "requests", place: "everywhere" },
-  model_errors_high: {
-    name: "Failed requests of a model",
-    unit: "%",
-    place: "model",
-    isShare: true,
-  },
-  model_latency_high: { name: "Latency of a model (P95)", unit: "ms", place: "model" },
-  gpu_hot: { name: "GPU temperature", unit: "°C", place: "box" },
-  gpu_bypassed: { name: "GPU busy without a request", unit: "%", place: "box" },
-  disk_filling: { name: "Disk used", unit: "%", place: "box" },
-  clock_skew: { name: "Clock of a box wrong by", unit: "ms", place: "box" },
-  records_unsent: { name: "Unsent records of a box", unit: "records", place: "box" },
-  store_behind: { name: "Records waiting for a store", unit: "records", place: "everywhere" },
+/** Shares are typed in percent. */
+const TYPED_UNITS: Partial<Record<ThresholdUnit, string>> = {
+  "part of the requests, 0 to 1": "%",
+  percent: "%",
 };
+
+/** Returns the unit in which a threshold is typed and shown. */
+export function typedUnit(code: ThresholdCode): string {
+  const { unit } = THRESHOLD_FIGURES[code];
+  return TYPED_UNITS[unit] ?? unit;
+}
 
 export type ThresholdDraft = {
   code: ThresholdCode;
@@ -38,8 +30,8 @@ export type ThresholdDraft = {
   critical: string;
 };
 
-/** Shares are typed in percent. */
-const factorOf = (code: ThresholdCode): number => (THRESHOLD_NAMES[code].isShare ? 100 : 1);
+const factorOf = (code: ThresholdCode): number =>
+  THRESHOLD_FIGURES[code].unit === "part of the requests, 0 to 1" ? 100 : 1;
 
 /** Rounds away what is not in the number that was typed: 0.07 times 100 is 7.000000000000001. */
 const rounded = (value: number): number => Number(value.toPrecision(12));
@@ -60,7 +52,7 @@ export function draftOf(rule: Limits & Partial<ThresholdRule>): ThresholdDraft {
 
 export function ruleOf(draft: ThresholdDraft): ThresholdRule {
   const { code } = draft;
-  const { place } = THRESHOLD_NAMES[code];
+  const { place } = THRESHOLD_FIGURES[code];
   const limit = (typed: string) =>
     typed.trim() === "" ? null : rounded(Number(typed) / factorOf(code));
   return {
@@ -75,7 +67,7 @@ export function ruleOf(draft: ThresholdDraft): ThresholdRule {
 
 /** Returns why a rule makes no sense, or null. */
 export function faultOf({ code, warning, critical }: ThresholdRule): string | null {
-  const share = THRESHOLD_NAMES[code].unit === "%" ? 100 / factorOf(code) : null;
+  const share = typedUnit(code) === "%" ? 100 / factorOf(code) : null;
   for (const value of [warning, critical]) {
     if (value === null) continue;
     if (!Number.isFinite(value) || value < 0) return "A threshold must be a number of at least 0.";
@@ -119,8 +111,7 @@ export const placeText = ({ box, model }: Pick<ThresholdRule, "box" | "model">):
 
 export function limitText(value: number | null, code: ThresholdCode): string {
   if (value === null) return UNKNOWN;
-  const { unit } = THRESHOLD_NAMES[code];
-  return `${short(rounded(value * factorOf(code)))}\u202f${unit}`;
+  return `${short(rounded(value * factorOf(code)))}\u202f${typedUnit(code)}`;
 }
 
 /** The built-in thresholds that no rule for all replaces. */

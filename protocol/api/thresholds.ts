@@ -1,6 +1,7 @@
 /** `/api/thresholds`: the values above which concerns are raised. */
 import * as z from "zod";
-import { THRESHOLD_CODES, ThresholdRules } from "../thresholds.ts";
+import { THRESHOLD_CODES } from "../threshold-figures.ts";
+import { ThresholdRules } from "../thresholds.ts";
 import type { ApiRoute } from "./route.ts";
 import { Figure } from "./shapes.ts";
 

@@ -4,7 +4,7 @@ import { Live } from "../../protocol/api/live.ts";
 import { opened } from "./dashboard-page.ts";
 
 /** Eight hours with an event every five seconds. */
-export const EVENTS = (8 * 3_600) / 5;
+export const EVENT_COUNT = (8 * 3_600) / 5;
 
 /**
  * Feeds the page eight hours of events as fast as it can process them, and measures its heap before
@@ -27,7 +27,7 @@ export async function memoryMb(
   const before = await usedMb();
   const eventOf = (n: number) =>
     `data: ${JSON.stringify({ ...live, stats: { ...live.stats, total_requests: n } })}\n\n`;
-  const body = Array.from({ length: EVENTS }, (_, n) => eventOf(n + 1)).join("");
+  const body = Array.from({ length: EVENT_COUNT }, (_, n) => eventOf(n + 1)).join("");
   let isFirst = true;
   await page.route("**/api/live?*", (route) => {
     if (!isFirst) return route.continue();

@@ -30,11 +30,13 @@ export async function updateMs(browser: Browser): Promise<number> {
   for (let n = 0; n < UPDATES; n++) {
     const range = RANGES[n % RANGES.length];
     const before = await busyMs(view);
-    await page.evaluate(`globalThis.drawn = document.querySelector("path.line").getAttribute("d")`);
+    await page.evaluate(
+      `globalThis.drawn = document.querySelector(".plot-line").getAttribute("d")`,
+    );
     await clickedUntil(
       page,
       `[data-range="${range}"]`,
-      `document.querySelector("path.line").getAttribute("d") !== drawn &&
+      `document.querySelector(".plot-line").getAttribute("d") !== drawn &&
         document.querySelector(".line-plots.loading") === null`,
     );
     times.push((await busyMs(view)) - before);

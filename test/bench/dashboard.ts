@@ -13,7 +13,7 @@ import { SHIFT_MAX } from "../support/page-traffic.ts";
 import { TestStack } from "../support/stack.ts";
 import { listTimes, ROWS } from "./dashboard-list.ts";
 import { firstLoadOf, firstPaintMs } from "./dashboard-load.ts";
-import { EVENTS, memoryMb } from "./dashboard-memory.ts";
+import { EVENT_COUNT, memoryMb } from "./dashboard-memory.ts";
 import { opened } from "./dashboard-page.ts";
 import { streamingOf } from "./dashboard-still.ts";
 import { POINTS, updateMs } from "./dashboard-update.ts";
@@ -68,7 +68,7 @@ try {
   judge("event", eventMs, EVENT_MS_MAX, `${eventMs} ms for the dearest of these`, "ms");
 
   const { before, after } = await memoryMb(browser, stack.url);
-  const events = EVENTS.toLocaleString("en");
+  const events = EVENT_COUNT.toLocaleString("en");
   judge(
     "memory",
     after - before,

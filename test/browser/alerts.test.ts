@@ -64,7 +64,7 @@ test.concurrent("sets a threshold for a model, explains a faulty one, and remove
   const dialog = page.getByRole("dialog", { name: "Add a threshold" });
   await dialog
     .getByRole("combobox", { name: "Value", exact: true })
-    .selectOption("Failed requests of a model");
+    .selectOption("Error rate of a model");
   await dialog.getByRole("combobox", { name: "Model", exact: true }).fill("llama3.2");
   await dialog.getByLabel("Warning above, in %").fill("120");
   await dialog.getByRole("button", { name: "Add", exact: true }).click();
@@ -72,7 +72,7 @@ test.concurrent("sets a threshold for a model, explains a faulty one, and remove
   expect(await viewer.accessibilityViolations()).toEqual([]);
   await dialog.getByLabel("Warning above, in %").fill("7");
   await dialog.getByRole("button", { name: "Add", exact: true }).click();
-  const row = page.getByRole("row", { name: /^Failed requests of a model llama3.2/ });
+  const row = page.getByRole("row", { name: /^Error rate of a model llama3.2/ });
   await row.getByText("7\u202f%", { exact: true }).waitFor();
   const rules = async () =>
     ThresholdsState.parse(await (await fetch(`${edgeUrl()}/api/thresholds`)).json()).rules;

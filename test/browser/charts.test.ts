@@ -68,7 +68,7 @@ const figure = (page: Page, title: string) =>
 async function pixelsOf(page: Page, title: string, colour: "one" | "three"): Promise<number> {
   const area = figure(page, title).locator(".plot-area");
   const stroke = await page.evaluate<string>(
-    `getComputedStyle(document.querySelector(".line-plot .line.${colour}")).stroke`,
+    `getComputedStyle(document.querySelector(".line-plot .plot-line.${colour}")).stroke`,
   );
   const picture = (await area.screenshot()).toString("base64");
   // The page itself may load no data as a picture.
@@ -180,7 +180,7 @@ test.concurrent("draws each chart once for each response, and not for live data"
   await page.evaluate(`
     globalThis.draws = 0;
     new MutationObserver((changes) => {
-      draws += changes.filter(({ target }) => target.matches(".line")).length;
+      draws += changes.filter(({ target }) => target.matches(".plot-line")).length;
     }).observe(document.querySelector(".line-plots"), { attributeFilter: ["d"], subtree: true });
   `);
   const drawsAfter = async (name: string, ...paths: string[]): Promise<number> => {
@@ -193,7 +193,7 @@ test.concurrent("draws each chart once for each response, and not for live data"
     await page.evaluate(TWO_FRAMES);
     return page.evaluate<number>("draws");
   };
-  const lines = await page.locator(".line-plots .line").count();
+  const lines = await page.locator(".line-plots .plot-line").count();
   expect(lines).toBe(8);
   const histories = ["system", "gpu"].map((of) => `**/api/${of}/history?time_range=6h*`);
   expect(await drawsAfter("6h", ...histories)).toBe(lines);

@@ -9,7 +9,7 @@ import type { CurrentStats, Models } from "../../protocol/api/stats.ts";
 import type { GpuHistory, System, SystemPoint } from "../../protocol/api/system.ts";
 import type { TariffState } from "../../protocol/api/tariff.ts";
 import { withTag } from "../../protocol/inventory.ts";
-import type { ThresholdCode } from "../../protocol/thresholds.ts";
+import type { ThresholdCode } from "../../protocol/threshold-figures.ts";
 import { timeOf } from "../../protocol/uuid-time.ts";
 import { boxesState } from "../answers/boxes.ts";
 import type { ObservedParts } from "../answers/concerns.ts";

@@ -12,9 +12,9 @@ import type { Thresholds } from "../../protocol/concerns/definition.ts";
 import { CONCERNS, LOSS_SHOWN_MS, REQUESTS_MIN } from "../../protocol/concerns.ts";
 import type { InstalledModel } from "../../protocol/inventory.ts";
 import { raise } from "../../protocol/raise-concern.ts";
+import type { ThresholdCode } from "../../protocol/threshold-figures.ts";
 import {
   builtInThresholds,
-  type ThresholdCode,
   type ThresholdRule,
   type ThresholdsOf,
   thresholdsOf,

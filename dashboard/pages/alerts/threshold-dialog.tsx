@@ -1,6 +1,7 @@
 /** The form of one threshold: of what, for which box or model, and the values. */
 import { useState } from "preact/hooks";
-import type { ThresholdCode, ThresholdRule } from "../../../protocol/thresholds.ts";
+import { THRESHOLD_FIGURES, type ThresholdCode } from "../../../protocol/threshold-figures.ts";
+import type { ThresholdRule } from "../../../protocol/thresholds.ts";
 import { live } from "../../data/live.ts";
 import { useQuery } from "../../data/query.ts";
 import { ErrorText, FormActions, Modal, useSending } from "../../parts/dialog.tsx";
@@ -8,8 +9,8 @@ import { untagged } from "../../shape/models.ts";
 import {
   faultOf,
   ruleOf,
-  THRESHOLD_NAMES,
   type ThresholdDraft,
+  typedUnit,
   withRule,
 } from "../../shape/threshold-form.ts";
 
@@ -31,7 +32,7 @@ export function ThresholdDialog({ draft: first, from, rules, put, onClose }: Pro
   const installed = useQuery("/api/ollama/models", {}, null);
   const models = new Set(installed.data?.models.map(({ name }) => untagged(name)));
   const boxes = live.value?.value.boxes ?? [];
-  const { place, unit } = THRESHOLD_NAMES[draft.code];
+  const { place } = THRESHOLD_FIGURES[draft.code];
   const set = (changes: Partial<ThresholdDraft>) => {
     setDraft({ ...draft, ...changes });
     setFault(null);
@@ -61,7 +62,7 @@ export function ThresholdDialog({ draft: first, from, rules, put, onClose }: Pro
                 set({ code: currentTarget.value as ThresholdCode, warning: "", critical: "" })
               }
             >
-              {Object.entries(THRESHOLD_NAMES).map(([code, { name }]) => (
+              {Object.entries(THRESHOLD_FIGURES).map(([code, { name }]) => (
                 <option key={code} value={code}>
                   {name}
                 </option>
@@ -105,7 +106,7 @@ export function ThresholdDialog({ draft: first, from, rules, put, onClose }: Pro
           {(["warning", "critical"] as const).map((name) => (
             <label key={name} class="field">
               <span>
-                {name === "warning" ? "Warning" : "Critical"} above, in {unit}
+                {name === "warning" ? "Warning" : "Critical"} above, in {typedUnit(draft.code)}
               </span>
               <input
                 inputMode="decimal"

@@ -1,19 +1,19 @@
 /** The thresholds of concerns: the built-in ones, and rules of the owner for all, a box or a model. */
 import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
+import { THRESHOLD_FIGURES } from "../../../protocol/threshold-figures.ts";
 import type { ThresholdRule } from "../../../protocol/thresholds.ts";
 import { callJson } from "../../data/api.ts";
 import { useQuery } from "../../data/query.ts";
 import { FailureNote, Section, TableScroll } from "../../parts/basics.tsx";
 import { Confirm } from "../../parts/dialog.tsx";
-import { NumberHeads } from "../../parts/number-heads.tsx";
 import { ActionsHead, RowAction } from "../../parts/row-actions.tsx";
+import { Heads, NumberHeads } from "../../parts/table-heads.tsx";
 import {
   builtInLeft,
   draftOf,
   limitText,
   placeText,
-  THRESHOLD_NAMES,
   type ThresholdDraft,
   withoutRule,
 } from "../../shape/threshold-form.ts";
@@ -59,15 +59,14 @@ export function ThresholdSection() {
           <table>
             <thead>
               <tr>
-                <th scope="col">Value</th>
-                <th scope="col">For</th>
+                <Heads names={["Value", "For"]} />
                 <NumberHeads names={["Warning above", "Critical above"]} />
                 <ActionsHead />
               </tr>
             </thead>
             <tbody>
               {rules.map((rule) => {
-                const subject = `${THRESHOLD_NAMES[rule.code].name}, ${placeText(rule)}`;
+                const subject = `${THRESHOLD_FIGURES[rule.code].name}, ${placeText(rule)}`;
                 return (
                   <Row key={subject} rule={rule} place={placeText(rule)}>
                     <RowAction
@@ -88,7 +87,7 @@ export function ThresholdSection() {
                 <Row key={each.code} rule={each} place="All, built in">
                   <RowAction
                     name="Change"
-                    subject={`${THRESHOLD_NAMES[each.code].name}, all`}
+                    subject={`${THRESHOLD_FIGURES[each.code].name}, all`}
                     act={() => edit(draftOf(each), null)}
                   />
                 </Row>
@@ -103,7 +102,7 @@ export function ThresholdSection() {
       {opened?.kind === "remove" && (
         <Confirm
           title="Remove the threshold"
-          text={`${THRESHOLD_NAMES[opened.rule.code].name}, ${placeText(opened.rule)}: the next wider threshold holds again.`}
+          text={`${THRESHOLD_FIGURES[opened.rule.code].name}, ${placeText(opened.rule)}: the next wider threshold holds again.`}
           action="Remove"
           isDangerous
           onConfirm={() => put(withoutRule(rules, opened.rule))}
@@ -124,7 +123,7 @@ function Row({ rule: { code, warning, critical }, place, children }: RowProps) {
   const isOff = warning === null && critical === null;
   return (
     <tr>
-      <th scope="row">{THRESHOLD_NAMES[code].name}</th>
+      <th scope="row">{THRESHOLD_FIGURES[code].name}</th>
       <td>{place}</td>
       <td class="number">{isOff ? "off" : limitText(warning, code)}</td>
       <td class="number">{isOff ? "off" : limitText(critical, code)}</td>

@@ -2,8 +2,8 @@
 import type { CostRow } from "../../../protocol/api/costs.ts";
 import { useQuery } from "../../data/query.ts";
 import { FailureNote, Section, Skeleton, TableScroll } from "../../parts/basics.tsx";
-import { NumberHeads } from "../../parts/number-heads.tsx";
 import { ModelLink } from "../../parts/place-links.tsx";
+import { NumberHeads } from "../../parts/table-heads.tsx";
 import { count, energy, money, percent, UNKNOWN } from "../../shape/format.ts";
 
 const EVERY_MS = 60_000;

@@ -5,6 +5,7 @@ import { preferences } from "../../data/preferences.ts";
 import { Ago, Moment, Pill, TableScroll } from "../../parts/basics.tsx";
 import { BoxCell } from "../../parts/box-cell.tsx";
 import { ActionsHead, RowAction } from "../../parts/row-actions.tsx";
+import { Heads } from "../../parts/table-heads.tsx";
 import { bytes, UNKNOWN } from "../../shape/format.ts";
 import { STATE_TONES } from "../overview/fleet.tsx";
 import { canUpdate, updateText } from "./update-box.tsx";
@@ -29,12 +30,7 @@ export const BoxTable = ({ boxes, neverConnected, ...acts }: Props) => (
     <table class="keys boxes">
       <thead>
         <tr>
-          <th scope="col">Name</th>
-          <th scope="col">State</th>
-          <th scope="col">GPU</th>
-          <th scope="col">Models in memory</th>
-          <th scope="col">Admitted by</th>
-          <th scope="col">Agent</th>
+          <Heads names={["Name", "State", "GPU", "Models in memory", "Admitted by", "Agent"]} />
           {acts.forget && <ActionsHead />}
         </tr>
       </thead>

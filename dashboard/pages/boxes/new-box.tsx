@@ -2,6 +2,7 @@
 import { nowMs } from "../../data/clock.ts";
 import { live } from "../../data/live.ts";
 import { useQuery } from "../../data/query.ts";
+import { FactList } from "../../parts/fact-list.tsx";
 import { CheckIcon } from "../../parts/icons.tsx";
 import { hashOf } from "../../shape/route.ts";
 
@@ -29,24 +30,18 @@ export function NewBox({ name, restart }: Props) {
       <p class="all-set" role="status">
         <CheckIcon /> <strong>{name} is up</strong>
       </p>
-      <dl class="facts">
-        <div>
-          <dt>GPU</dt>
-          <dd>{gpus || noGpu}</dd>
-        </div>
-        <div>
-          <dt>Ollama</dt>
-          <dd>{box.ollama_version ?? box.ollama_error ?? "Not responding"}</dd>
-        </div>
-        <div>
-          <dt>Models</dt>
-          <dd>
-            {models.length === 0
+      <FactList
+        facts={[
+          ["GPU", gpus || noGpu],
+          ["Ollama", box.ollama_version ?? box.ollama_error ?? "Not responding"],
+          [
+            "Models",
+            models.length === 0
               ? "None yet. Pull one on the Models page."
-              : models.map((model) => model.name).join(", ")}
-          </dd>
-        </div>
-      </dl>
+              : models.map((model) => model.name).join(", "),
+          ],
+        ]}
+      />
       <div class="actions">
         <a class="button" href={hashOf("connect")}>
           Connect a client

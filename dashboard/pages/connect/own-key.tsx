@@ -3,6 +3,7 @@ import type { ComponentChildren } from "preact";
 import type { Key, KeyUsage } from "../../../protocol/api/keys.ts";
 import { hasScope } from "../../data/self.ts";
 import { Ago, Moment, Section } from "../../parts/basics.tsx";
+import { type Fact, FactList } from "../../parts/fact-list.tsx";
 import { LimitMeters } from "../../parts/limit-meters.tsx";
 import { compact, count, energy, money } from "../../shape/format.ts";
 import { limitTexts, restrictionTexts, rightsText } from "../../shape/key-text.ts";
@@ -13,7 +14,7 @@ type Props = { own: Key; models: readonly string[] };
 export function OwnKeySection({ own, models }: Props) {
   const limits = limitTexts(own.limits);
   const rows = rowsOfKey(own);
-  const facts: (readonly [string, ComponentChildren])[] = [
+  const facts: Fact[] = [
     ["Rights", rightsText(own)],
     ["Boxes", own.boxes?.join(", ") ?? "All"],
     ["Limits", limits.length === 0 ? "None" : limits.join(", ")],
@@ -29,15 +30,9 @@ export function OwnKeySection({ own, models }: Props) {
             <LimitMeters rows={rows} withResets />
           </div>
         )}
-        <dl class="facts">
-          {facts.map(([name, value]) => (
-            <div key={name}>
-              <dt>{name}</dt>
-              <dd>{value}</dd>
-            </div>
-          ))}
+        <FactList facts={facts}>
           {own.scopes.includes("infer") && <OwnModels models={models} />}
-        </dl>
+        </FactList>
       </div>
     </Section>
   );
@@ -54,7 +49,7 @@ export const OwnUsageSection = ({
   <Section title="Your usage">
     <div class="card">
       <Usage of={usage} label="Your usage" />
-      <dl class="facts">{hasScope("infer") && <OwnModels models={models} />}</dl>
+      <FactList facts={[]}>{hasScope("infer") && <OwnModels models={models} />}</FactList>
     </div>
   </Section>
 );

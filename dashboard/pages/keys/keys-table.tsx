@@ -3,6 +3,7 @@ import type { Key } from "../../../protocol/api/keys.ts";
 import { Ago, Moment, Pill, TableScroll } from "../../parts/basics.tsx";
 import { LimitMeters } from "../../parts/limit-meters.tsx";
 import { ActionsHead, RowAction } from "../../parts/row-actions.tsx";
+import { Heads } from "../../parts/table-heads.tsx";
 import { compact, energy, money } from "../../shape/format.ts";
 import {
   isEnding,
@@ -22,12 +23,7 @@ export const KeysTable = ({ label, keys, ...acts }: Props) => (
     <table class="keys">
       <thead>
         <tr>
-          <th scope="col">Name</th>
-          <th scope="col">May</th>
-          <th scope="col">Limits</th>
-          <th scope="col">Usage</th>
-          <th scope="col">Last used</th>
-          <th scope="col">Expires</th>
+          <Heads names={["Name", "May", "Limits", "Usage", "Last used", "Expires"]} />
           {acts.edit && <ActionsHead />}
         </tr>
       </thead>

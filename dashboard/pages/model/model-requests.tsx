@@ -5,7 +5,7 @@ import { useQuery } from "../../data/query.ts";
 import { linkTo, scope } from "../../data/scope.ts";
 import { Empty, FailureNote, Moment, Section, Skeleton, TableScroll } from "../../parts/basics.tsx";
 import { BoxCell } from "../../parts/box-cell.tsx";
-import { NumberHeads } from "../../parts/number-heads.tsx";
+import { Heads, NumberHeads } from "../../parts/table-heads.tsx";
 import { count, duration, energy, tokenRate, UNKNOWN } from "../../shape/format.ts";
 import { awaitedLoads, contextsOf, speedsOf } from "../../shape/model-requests.ts";
 import { decodeRate, statusText } from "../../shape/request-figures.ts";
@@ -122,9 +122,7 @@ const Newest = ({ logs, model }: Props & { model: string }) => (
       <table>
         <thead>
           <tr>
-            <th scope="col">Time</th>
-            <th scope="col">Box</th>
-            <th scope="col">Key</th>
+            <Heads names={["Time", "Box", "Key"]} />
             <NumberHeads names={["First token", "Latency", "Out", "tok/s", "Energy"]} />
           </tr>
         </thead>

@@ -1,13 +1,14 @@
 /** The figures of a model since the metrics were last cleared: latency, energy and cost. */
 import type { ModelStats } from "../../../protocol/api/stats.ts";
 import { Ago, Section } from "../../parts/basics.tsx";
+import { type Fact, FactList } from "../../parts/fact-list.tsx";
 import { compact, count, duration, energy, money, percent, UNKNOWN } from "../../shape/format.ts";
 
 export function ModelTotals({ usage }: { usage: ModelStats }) {
   const { cost, cost_currency, cost_per_million_output, energy_requests, total_requests } = usage;
   const moneyOf = (amount: number | null) =>
     amount === null || cost_currency === null ? UNKNOWN : money(amount, cost_currency);
-  const facts: [name: string, value: string][] = [
+  const facts: Fact[] = [
     ["Requests", count(total_requests)],
     ["Failed", `${count(usage.total_errors)} (${percent(usage.error_rate)})`],
     ["Tokens out", compact(usage.total_tokens)],
@@ -32,14 +33,7 @@ export function ModelTotals({ usage }: { usage: ModelStats }) {
       }
     >
       <div class="card">
-        <dl class="facts">
-          {facts.map(([name, value]) => (
-            <div key={name}>
-              <dt>{name}</dt>
-              <dd>{value}</dd>
-            </div>
-          ))}
-        </dl>
+        <FactList facts={facts} />
       </div>
       <p class="footnote">
         The energy of {count(energy_requests)} of {count(total_requests)} requests is known.

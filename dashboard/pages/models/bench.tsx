@@ -20,6 +20,7 @@ import {
   TableScroll,
   type Tone,
 } from "../../parts/basics.tsx";
+import { Heads, NumberHeads } from "../../parts/table-heads.tsx";
 import {
   afterBenchEvent,
   benchFailed,
@@ -196,13 +197,8 @@ const Results = ({ runs }: { runs: readonly Run[] }) => (
         <thead>
           <tr>
             <th scope="col">Model and box</th>
-            {COLUMNS.map((name) => (
-              <th key={name} scope="col" class="number">
-                {name}
-              </th>
-            ))}
-            <th scope="col">Load</th>
-            <th scope="col">Measured with</th>
+            <NumberHeads names={COLUMNS} />
+            <Heads names={["Load", "Measured with"]} />
           </tr>
         </thead>
         {runs.map((run) => (

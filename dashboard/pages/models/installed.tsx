@@ -13,6 +13,7 @@ import { Confirm } from "../../parts/dialog.tsx";
 import { StarIcon } from "../../parts/icons.tsx";
 import { ModelLink } from "../../parts/place-links.tsx";
 import { ActionsHead } from "../../parts/row-actions.tsx";
+import { NumberHeads } from "../../parts/table-heads.tsx";
 import { bytes } from "../../shape/format.ts";
 import { isSameModel, untagged } from "../../shape/models.ts";
 import { useModelActions } from "./actions.tsx";
@@ -128,9 +129,7 @@ export function InstalledSection({ models, repository, boxes, isAdmin, changed }
                   <span class="sr-only">Favourite</span>
                 </th>
                 <th scope="col">Model</th>
-                <th scope="col" class="number">
-                  Size
-                </th>
+                <NumberHeads names={["Size"]} />
                 <th scope="col">Boxes</th>
                 <ActionsHead />
               </tr>

@@ -6,6 +6,7 @@ import { useQuery } from "../../data/query.ts";
 import { Empty, FailureNote, Pill, Section, Skeleton, TableScroll } from "../../parts/basics.tsx";
 import { lazyDialog } from "../../parts/lazy.tsx";
 import { ActionsHead } from "../../parts/row-actions.tsx";
+import { Heads, NumberHeads } from "../../parts/table-heads.tsx";
 import { UNKNOWN } from "../../shape/format.ts";
 import { currentPull, Progress, runPull } from "./pull.tsx";
 import type { Wanted } from "./pull-dialog.tsx";
@@ -129,12 +130,8 @@ const Table = ({
     <table class="library">
       <thead>
         <tr>
-          <th scope="col">Model</th>
-          <th scope="col">Description</th>
-          <th scope="col">Sizes</th>
-          <th scope="col" class="number">
-            Download
-          </th>
+          <Heads names={["Model", "Description", "Sizes"]} />
+          <NumberHeads names={["Download"]} />
           <ActionsHead />
         </tr>
       </thead>

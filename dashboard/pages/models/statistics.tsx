@@ -3,6 +3,7 @@ import type { ModelStats } from "../../../protocol/api/stats.ts";
 import { useQuery } from "../../data/query.ts";
 import { Ago, Empty, FailureNote, Section, Skeleton, TableScroll } from "../../parts/basics.tsx";
 import { ModelLink } from "../../parts/place-links.tsx";
+import { NumberHeads } from "../../parts/table-heads.tsx";
 import {
   compact,
   count,
@@ -41,11 +42,7 @@ export function Statistics() {
             <thead>
               <tr>
                 <th scope="col">Model</th>
-                {FIGURES.map((name) => (
-                  <th key={name} scope="col" class="number">
-                    {name}
-                  </th>
-                ))}
+                <NumberHeads names={FIGURES} />
                 <th scope="col">Last used</th>
               </tr>
             </thead>

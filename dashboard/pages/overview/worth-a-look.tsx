@@ -7,6 +7,7 @@ import { linkTo, scope } from "../../data/scope.ts";
 import { Moment, Section, TableScroll } from "../../parts/basics.tsx";
 import { BoxCell } from "../../parts/box-cell.tsx";
 import { ModelLink } from "../../parts/place-links.tsx";
+import { Heads, NumberHeads } from "../../parts/table-heads.tsx";
 import { count, duration, energy, UNKNOWN } from "../../shape/format.ts";
 import { secondsOfRange } from "../../shape/history.ts";
 import { READ_EVERY_MS } from "../../shape/read-pace.ts";
@@ -46,20 +47,11 @@ export function WorthALook() {
         <table class="worth">
           <thead>
             <tr>
-              <th scope="col">Time</th>
-              <th scope="col">Model</th>
-              <th scope="col">Box</th>
-              <th scope="col">Key</th>
-              <th scope="col" class="number">
-                First token
-              </th>
+              <Heads names={["Time", "Model", "Box", "Key"]} />
+              <NumberHeads names={["First token"]} />
               <th scope="col">Time taken</th>
-              <th scope="col" class="number">
-                Out
-              </th>
-              <th scope="col" class="number">
-                Energy
-              </th>
+              <NumberHeads names={["Out"]} />
+              <NumberHeads names={["Energy"]} />
               <th scope="col">Why</th>
             </tr>
           </thead>

@@ -1,8 +1,8 @@
 /** The facts in the record of a request, as names and values. */
-import type { ComponentChildren } from "preact";
 import type { LogEntry } from "../../../protocol/api/logs.ts";
 import { movesIn } from "../../../protocol/moves.ts";
 import type { RouteReason } from "../../../protocol/route.ts";
+import { type Fact, FactList } from "../../parts/fact-list.tsx";
 import {
   co2,
   count,
@@ -15,18 +15,7 @@ import {
 } from "../../shape/format.ts";
 import { decodeRate } from "../../shape/request-figures.ts";
 
-type Fact = [name: string, value: ComponentChildren];
-
-export const RequestFacts = ({ entry }: { entry: LogEntry }) => (
-  <dl class="facts">
-    {factsOf(entry).map(([name, value]) => (
-      <div key={name}>
-        <dt>{name}</dt>
-        <dd>{value}</dd>
-      </div>
-    ))}
-  </dl>
-);
+export const RequestFacts = ({ entry }: { entry: LogEntry }) => <FactList facts={factsOf(entry)} />;
 
 /** The request's share of the GPUs' energy, with its cost if a tariff was in force. */
 function energyOf({ energy_j, energy_method, cost, cost_currency, co2_g }: LogEntry): string {

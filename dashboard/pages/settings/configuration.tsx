@@ -1,5 +1,4 @@
 /** The configuration of the edge. Two settings can be changed while it runs. */
-import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 import type { Config, ConfigPatch } from "../../../protocol/api/config.ts";
 import type { SinkHealth } from "../../../protocol/api/fleet.ts";
@@ -7,6 +6,7 @@ import { callJson, errorMessage } from "../../data/api.ts";
 import { live } from "../../data/live.ts";
 import { Ago, Moment, Pill, Section } from "../../parts/basics.tsx";
 import { Confirm } from "../../parts/dialog.tsx";
+import { type Fact, FactList } from "../../parts/fact-list.tsx";
 import { count } from "../../shape/format.ts";
 
 const STORES: Record<Config["exporter_type"], string> = {
@@ -44,7 +44,7 @@ export function Configuration({ config, isAdmin, changed }: Props) {
   };
   const [isRemoving, setIsRemoving] = useState(false);
   const { retention } = config;
-  const facts: (readonly [string, ComponentChildren])[] = [
+  const facts: Fact[] = [
     ["Version", config.version],
     ["Access", config.auth_mode === "open" ? "Open, from this machine only" : "API key required"],
     ["Your scopes", config.scopes.join(", ")],
@@ -102,14 +102,7 @@ export function Configuration({ config, isAdmin, changed }: Props) {
             {error}
           </p>
         )}
-        <dl class="facts">
-          {facts.map(([name, value]) => (
-            <div key={name}>
-              <dt>{name}</dt>
-              <dd>{value}</dd>
-            </div>
-          ))}
-        </dl>
+        <FactList facts={facts} />
         {live.value !== null && <ExternalStores sinks={live.value.value.health.sinks} />}
       </div>
       {isRemoving && (

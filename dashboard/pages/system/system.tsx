@@ -1,8 +1,7 @@
 /** The GPU & system page: each GPU, the history, and each box's CPU, memory and disk. */
 import { live } from "../../data/live.ts";
-import { place, replaceQuery } from "../../data/place.ts";
 import { useQuery } from "../../data/query.ts";
-import { linkTo } from "../../data/scope.ts";
+import { linkTo, scope } from "../../data/scope.ts";
 import { Section, Skeleton } from "../../parts/basics.tsx";
 import { NoBox } from "../../parts/install.tsx";
 import { GpuCard } from "./gpu-card.tsx";
@@ -18,31 +17,13 @@ export function SystemPage() {
   if (latest === null) return <Skeleton lines={4} tall />;
   const { boxes, health } = latest.value;
   if (boxes.length === 0) return <NoBox />;
-  const chosen = place.value.query.box ?? "";
+  const chosen = scope.value.box ?? "";
   const shown = boxes.filter(({ name }) => chosen === "" || name === chosen);
   const gpus = shown.flatMap((box) => box.gpus);
   const withoutGpu = shown.filter((box) => box.gpus.length === 0);
-  const pick = (
-    <label class="pick">
-      <span class="sr-only">Box</span>
-      <select
-        value={chosen}
-        onChange={(event) =>
-          replaceQuery("system", { ...place.value.query, box: event.currentTarget.value })
-        }
-      >
-        <option value="">All boxes</option>
-        {boxes.map(({ name }) => (
-          <option key={name} value={name}>
-            {name}
-          </option>
-        ))}
-      </select>
-    </label>
-  );
   return (
     <>
-      <Section title="GPUs" aside={pick}>
+      <Section title="GPUs">
         <PowerNow gpus={gpus} tariff={tariff.data} />
         <EnergySpent boxes={shown} />
         <p class="line">

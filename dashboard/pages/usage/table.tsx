@@ -3,6 +3,7 @@ import type { CostRow, Costs } from "../../../protocol/api/costs.ts";
 import { groupClass } from "../../data/model-colour.ts";
 import { linkTo } from "../../data/scope.ts";
 import { TableScroll } from "../../parts/basics.tsx";
+import { NumberHeads } from "../../parts/table-heads.tsx";
 import { type ComparedPrice, costAt } from "../../shape/compared-price.ts";
 import { co2, compact, count, energy, percent } from "../../shape/format.ts";
 import { moneyText, type UsageGroup, unusedCostOf, usageName } from "../../shape/usage.ts";
@@ -39,11 +40,7 @@ export function UsageTable({ costs, by, price, isOwn }: Props) {
         <thead>
           <tr>
             <th scope="col">{by === "model" ? "Model" : by === "box" ? "Box" : "Key"}</th>
-            {columns.map((name) => (
-              <th key={name} scope="col" class="number">
-                {name}
-              </th>
-            ))}
+            <NumberHeads names={columns} />
           </tr>
         </thead>
         <tbody>

@@ -87,7 +87,7 @@ export function UsagePage() {
       {data === null ? (
         error === null && <Skeleton lines={4} tall />
       ) : (
-        <div class={isLoading ? "usage loading" : "usage"}>
+        <div class={isLoading ? "usage-page loading" : "usage-page"}>
           <UsageCards
             costs={data}
             price={price}

@@ -1,9 +1,9 @@
 /** Thresholds that an owner sets, and the concerns that they raise. */
 import { describe, expect, test } from "vitest";
 import { CONCERNS } from "../../../protocol/concerns.ts";
+import { THRESHOLD_CODES } from "../../../protocol/threshold-figures.ts";
 import {
   builtInThresholds,
-  THRESHOLD_CODES,
   type ThresholdRule,
   ThresholdRules,
   thresholdsOf,

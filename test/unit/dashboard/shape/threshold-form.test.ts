@@ -6,17 +6,12 @@ import {
   limitText,
   placeText,
   ruleOf,
-  THRESHOLD_NAMES,
   withoutRule,
   withRule,
 } from "../../../../dashboard/shape/threshold-form.ts";
-import { CONCERNS } from "../../../../protocol/concerns.ts";
-import {
-  THRESHOLD_CODES,
-  type ThresholdCode,
-  ThresholdRule,
-  ThresholdRules,
-} from "../../../../protocol/thresholds.ts";
+import { CONCERN_CODES, CONCERNS } from "../../../../protocol/concerns.ts";
+import { THRESHOLD_CODES, type ThresholdCode } from "../../../../protocol/threshold-figures.ts";
+import { ThresholdRule, ThresholdRules } from "../../../../protocol/thresholds.ts";
 import { thresholdsState } from "../../../../worker/answers/thresholds.ts";
 
 const FULL = { box: "atlas", model: "llama3.2", warning: "10", critical: "20" };
@@ -30,10 +25,14 @@ test.each(THRESHOLD_CODES)(
     expect(ThresholdRule.parse(made)).toEqual(made);
     expect(draftOf(made)).toMatchObject({ code, warning: "10", critical: "20" });
     const isModel = CONCERNS[code].subject === "model";
-    expect(THRESHOLD_NAMES[code].place === "model").toBe(isModel);
     expect(made.model).toBe(isModel ? "llama3.2" : null);
   },
 );
+
+test("has a figure for each concern that a threshold raises", () => {
+  const raised = CONCERN_CODES.filter((code) => typeof CONCERNS[code].severity !== "string");
+  expect(THRESHOLD_CODES.toSorted()).toEqual(raised.toSorted());
+});
 
 test("types shares in percent, without the dust of binary fractions", () => {
   const made = ruleOf({ ...FULL, code: "model_errors_high", warning: "7", critical: "" });
