@@ -11,11 +11,8 @@ import { KeyQuota } from "../../worker/quota/key-quota.ts";
 
 const LINEAGE = "00112233aabbccdd";
 
-/** Retries wait for nothing here, and nobody waits for a timeout. */
+/** Retries wait for nothing here. */
 const RETRY_MS_MAX = 500;
-
-const wait = (ms: number): Promise<void> =>
-  ms < RETRY_MS_MAX ? Promise.resolve() : new Promise(() => {});
 
 type World = { limits: KeyLimits; boxes: readonly string[]; isLost?: () => boolean };
 
@@ -28,6 +25,9 @@ export class QuotaWorld {
   readonly ledger = new Map<string, CallUse>();
   #life = 0;
   #quota: KeyQuota;
+  #passedMs = 0;
+  #timers: { atMs: number; ring: () => void }[] = [];
+  /** The clock of the object, which can be set; see {@link pass} for time. */
   nowMs = Date.parse("2027-01-01T12:00:00Z");
 
   /** @param isLost  whether a message gets lost, or its answer */
@@ -37,6 +37,21 @@ export class QuotaWorld {
     this.#quota = this.#newQuota();
     this.#boxes = new Map(boxes.map((name) => [name, this.#newBox(new Set())]));
   }
+
+  /** Lets time pass, and what waited for it act. */
+  async pass(ms: number): Promise<void> {
+    this.nowMs += ms;
+    this.#passedMs += ms;
+    const due = this.#timers.filter(({ atMs }) => atMs <= this.#passedMs);
+    this.#timers = this.#timers.filter((timer) => !due.includes(timer));
+    for (const { ring } of due) ring();
+    await new Promise((resolve) => setTimeout(resolve));
+  }
+
+  readonly #wait = (ms: number): Promise<void> =>
+    ms < RETRY_MS_MAX
+      ? Promise.resolve()
+      : new Promise((ring) => this.#timers.push({ atMs: this.#passedMs + ms, ring }));
 
   /** Offers a call to a Box. It has a socket there if it is admitted. */
   async offer(id: string, box: string, isResume = false): Promise<LimitReached | null | "failed"> {
@@ -114,7 +129,7 @@ export class QuotaWorld {
           admit: (call, limits) => this.#passed(() => this.#quota.admit(call, limits)),
           end: (id, box) => this.#passed(() => this.#quota.end(id, box)),
         }),
-        wait,
+        wait: this.#wait,
         meanwhile: (promise) => void promise.catch(() => {}),
         log: () => {},
       },
@@ -151,7 +166,7 @@ export class QuotaWorld {
         alive();
         return this.nowMs;
       },
-      wait,
+      wait: this.#wait,
       meanwhile: (promise) => void promise.catch(() => {}),
     });
   }

@@ -30,14 +30,13 @@ import {
 const Amounts = z.partialRecord(z.enum(SPENDING), z.number());
 
 /**
- * A call of the key. `endedMs`: null while it is open. `missingMs`: since when its Box does not have it;
- * null if it has. `reserved`: null once its use is known, or if the key does not limit that.
+ * A call of the key. `endedMs`: null while it is open. `reserved`: null once its use is known, or if the key
+ * does not limit that.
  */
 export const CountedCall = z.object({
   atMs: z.number(),
   box: z.string(),
   endedMs: z.number().nullable(),
-  missingMs: z.number().nullable(),
   reserved: Amounts.nullable(),
 });
 export type CountedCall = z.infer<typeof CountedCall>;
@@ -90,11 +89,8 @@ export function admitted(
 ): { count: KeyCount; reached: LimitReached | null } {
   const known = before.calls.get(id);
   if (known !== undefined && (isResume || known.endedMs === null)) {
-    const isSame = known.box === box && known.missingMs === null;
-    const count =
-      isSame || known.endedMs !== null
-        ? before
-        : withCall(before, id, { ...known, box, missingMs: null });
+    const isUnchanged = known.box === box || known.endedMs !== null;
+    const count = isUnchanged ? before : withCall(before, id, { ...known, box });
     return { count, reached: null };
   }
   const { parallel } = limits;
@@ -104,7 +100,7 @@ export function admitted(
   }
   // It moves to another box, and has been counted.
   if (known !== undefined) {
-    const moved = { ...known, box, endedMs: null, missingMs: null };
+    const moved = { ...known, box, endedMs: null };
     return { count: withCall(before, id, moved), reached: null };
   }
   const windows = windowsAt(before.windows, nowMs);
@@ -112,7 +108,7 @@ export function admitted(
   const reached = reachedBy(count, limits, nowMs);
   if (reached !== null) return { count, reached };
   const reserved = reservedBy(count, limits);
-  const call = { atMs: nowMs, box, endedMs: null, missingMs: null, reserved };
+  const call = { atMs: nowMs, box, endedMs: null, reserved };
   const rest = pruned(count, nowMs);
   const counting = { ...rest, windows: withMore(rest.windows, nowMs, { requests: 1 }) };
   return { count: withCall(counting, id, call), reached: null };
@@ -147,31 +143,6 @@ export function settled(count: KeyCount, id: string, use: CallUse): KeyCount {
   }
   const windows = withMore(count.windows, call.atMs, amounts);
   return withCall({ ...count, windows, means }, id, { ...call, reserved: null });
-}
-
-/** The answer of a Box about calls: which of them have a stream there, and which are over. */
-type FoundAt = { box: string; ids: readonly string[]; held: string[]; over: string[] };
-
-/** Takes the answer of a Box. Calls that are missing there for too long are over. */
-export function found(
-  before: KeyCount,
-  { box, ids, held, over }: FoundAt,
-  graceMs: number,
-  nowMs: number,
-): KeyCount {
-  let count = before;
-  for (const id of ids) {
-    const call = before.calls.get(id);
-    if (call === undefined || call.endedMs !== null || call.box !== box) continue;
-    const missingMs = held.includes(id) ? null : (call.missingMs ?? nowMs);
-    const isOver = over.includes(id) || (missingMs !== null && nowMs - missingMs > graceMs);
-    // A clock that was set back must not hold up the end.
-    const sinceMs = missingMs === null ? null : Math.min(missingMs, nowMs);
-    if (isOver) count = endOfCall(count, id, box, nowMs);
-    else if (sinceMs !== call.missingMs)
-      count = withCall(count, id, { ...call, missingMs: sinceMs });
-  }
-  return count;
 }
 
 /** Returns the open calls of each box. */

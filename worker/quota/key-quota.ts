@@ -13,7 +13,6 @@ import type { CallUse } from "../keys/call-use.ts";
 import {
   admitted,
   endOfCall,
-  found,
   KeyCount,
   type LimitReached,
   NO_COUNT,
@@ -32,6 +31,7 @@ export type KeyQuotaShell = {
   /** Returns what those calls used that have a record. */
   usesOf(ids: readonly string[]): Promise<Record<string, CallUse>>;
   now(): number;
+  /** By a clock that nobody sets, unlike `now`. */
   wait(ms: number): Promise<void>;
   /** Lets a promise run beside the current call. */
   meanwhile(promise: Promise<unknown>): void;
@@ -51,6 +51,11 @@ export class KeyQuota {
   #known: KeyCount | null = null;
   #updating: Promise<void> | null = null;
   #updatedMs = 0;
+  /**
+   * The open calls that their Boxes do not have. Such a call is over if it does not attach again within the
+   * grace period. A kill of this object begins that time again, since the storage has no clock to trust.
+   */
+  readonly #missing = new Map<string, { isOver: boolean }>();
 
   constructor(shell: KeyQuotaShell) {
     this.#shell = shell;
@@ -92,6 +97,7 @@ export class KeyQuota {
   }
 
   #admit(call: OfferedCall, limits: KeyLimits): LimitReached | null {
+    this.#missing.delete(call.id);
     const { count, reached } = admitted(this.#count, limits, call, this.#shell.now());
     this.#put(count);
     return reached;
@@ -123,11 +129,35 @@ export class KeyQuota {
     await Promise.all(
       [...openByBox(this.#count)].map(async ([box, ids]) => {
         const calls = await this.#inTime(callsOf(box, ids));
-        if (calls !== null) this.#put(found(this.#count, { box, ids, ...calls }, GRACE_MS, now()));
+        if (calls === null) return;
+        const over = ids.filter((id) => calls.over.includes(id) || this.#isLost(id, calls.held));
+        for (const id of over) this.#put(endOfCall(this.#count, id, box, now()));
       }),
     );
     const ids = unsettled(this.#count, agoMs, now());
     if (ids.length > 0) this.settle((await this.#inTime(usesOf(ids))) ?? {});
+  }
+
+  /** Returns whether a call has been missing for the grace period. @param held  the calls that its Box has */
+  #isLost(id: string, held: readonly string[]): boolean {
+    const known = this.#missing.get(id);
+    if (held.includes(id) || known?.isOver) {
+      this.#missing.delete(id);
+      return known?.isOver === true && !held.includes(id);
+    }
+    if (known === undefined) this.#awaitReturn(id);
+    return false;
+  }
+
+  #awaitReturn(id: string): void {
+    const missing = { isOver: false };
+    this.#missing.set(id, missing);
+    const { wait, meanwhile } = this.#shell;
+    const over = wait(GRACE_MS).then(() => {
+      missing.isOver = true;
+      return this.#missing.get(id) === missing ? this.#update(0) : undefined;
+    });
+    meanwhile(over);
   }
 
   /** Returns null for an answer that fails or does not come in time. */

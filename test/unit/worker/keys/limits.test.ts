@@ -4,7 +4,6 @@ import type { KeyLimits, LimitPeriod } from "../../../../protocol/api/key-limits
 import {
   admitted,
   endOfCall,
-  found,
   type KeyCount,
   NO_COUNT,
   settled,
@@ -242,28 +241,5 @@ describe("the use of calls", () => {
     expect(JSON.stringify([...key.count.calls]).length).toBeLessThan(500_000);
     const { used = 0, reserved = 0 } = key.left().tokens?.month ?? {};
     expect(used + reserved).toBe(11_010);
-  });
-});
-
-describe("a call that its box does not have", () => {
-  const answer = (over: string[] = [], held: string[] = []) => ({
-    box: "atlas",
-    ids: ["call"],
-    held,
-    over,
-  });
-  const GRACE_MS = 30_000;
-
-  test.each([
-    ["is over if the box has ended it", [answer(["call"])], 1, true],
-    ["may attach again for a while", [answer(), answer()], GRACE_MS, false],
-    ["is over after the grace period", [answer(), answer()], GRACE_MS + 1, true],
-    ["was only away", [answer(), answer([], ["call"]), answer()], GRACE_MS + 1, false],
-  ])("%s", (_, answers, everyMs, isOver) => {
-    const key = new CountedKey({ parallel: 1 });
-    key.offer("call");
-    for (const [n, each] of answers.entries())
-      key.count = found(key.count, each, GRACE_MS, NOON + n * everyMs);
-    expect(key.offer("next") === "admitted").toBe(isOver);
   });
 });

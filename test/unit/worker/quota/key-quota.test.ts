@@ -33,10 +33,21 @@ test("the place of a call that a restart of its box cut off is free after the gr
   await world.offer("first", "atlas");
   world.restart("atlas");
   expect(await world.offer("next", "bree")).toMatchObject({ max: 1 });
-  world.nowMs += GRACE_MS;
+  await world.pass(GRACE_MS - 1);
   expect(await world.offer("next", "bree")).toMatchObject({ max: 1 });
-  world.nowMs += 1;
+  await world.pass(1);
   expect(await world.offer("next", "bree")).toBeNull();
+});
+
+test("a clock that jumps ahead frees no place of a call that may attach again", async () => {
+  const world = new QuotaWorld({ limits: limitsOf({ parallel: 1 }), boxes: BOXES });
+  await world.offer("first", "atlas");
+  world.restart("atlas");
+  await world.offer("next", "bree"); // the box does not have the call
+  world.nowMs += 3_600_000;
+  expect(await world.offer("next", "bree")).toMatchObject({ max: 1 });
+  expect(await world.offer("first", "atlas", true)).toBeNull();
+  expect(await world.offer("next", "bree")).toMatchObject({ max: 1 });
 });
 
 test("a call that attaches again after a restart keeps its place, and frees it at its end", async () => {
@@ -45,7 +56,7 @@ test("a call that attaches again after a restart keeps its place, and frees it a
   world.restart("atlas");
   await world.offer("next", "bree"); // the box does not have the call
   expect(await world.offer("first", "atlas", true)).toBeNull();
-  world.nowMs += 10 * GRACE_MS;
+  await world.pass(10 * GRACE_MS);
   expect(await world.offer("next", "bree")).toMatchObject({ max: 1 });
   world.close("first", "atlas");
   expect(await world.offer("next", "bree")).toBeNull();
@@ -72,6 +83,20 @@ test("a record that nobody passed on is read before a call is refused", async ()
   expect(world.left().tokens?.day).toMatchObject({ used: 0, reserved: 100 });
   expect(await world.offer("next", "bree")).toBeNull();
   expect(world.left().tokens?.day).toMatchObject({ used: 10, reserved: 1 });
+});
+
+test("a record that nobody passed on is read beside a later call, although none is refused", async () => {
+  const world = new QuotaWorld({ limits: limitsOf({ tokens: { day: 1_000 } }), boxes: BOXES });
+  await world.offer("late", "atlas");
+  world.end("late", "atlas");
+  world.ledger.set("late", callUse({ tokens: 7 }));
+  await world.pass(9_999); // it may still be on its way
+  await world.offer("soon", "bree");
+  await world.pass(1);
+  expect(world.left().tokens?.day).toMatchObject({ used: 0 });
+  await world.offer("next", "bree");
+  await world.pass(1);
+  expect(world.left().tokens?.day).toMatchObject({ used: 7 });
 });
 
 test("no call passes while the object of its key does not answer", async () => {
@@ -185,8 +210,18 @@ test.each(Array.from({ length: 40 }, (_, n) => n + 1))(
         for (let n = 0; n < times; n++) world.settle(id);
         if (minute !== null && times > 0) minute.settled += tokens;
       },
-      () => {
-        world.nowMs += random(40_000);
+      () => world.pass(random(40_000)),
+      async () => {
+        const killed = one(BOXES) ?? "";
+        const aheadMs = 3_600_000;
+        world.restart(killed);
+        const cut = [...open].filter(([, { box }]) => box === killed);
+        // Reads that the calls are missing, before the clock jumps and after.
+        for (const jumpMs of [0, aheadMs, -aheadMs]) {
+          world.nowMs += jumpMs;
+          await offer(`during-${offered.size}`, one(BOXES) ?? "", false);
+        }
+        for (const [id, { box }] of cut) await offer(id, box, true);
       },
       async () => {
         const aheadMs = random(2) > 0 ? 86_400_000 : -random(120_000);
@@ -205,7 +240,7 @@ test.each(Array.from({ length: 40 }, (_, n) => n + 1))(
     open.clear();
     for (const id of over()) record(id);
     for (let n = 0; n < 4; n++) {
-      world.nowMs += 60_000;
+      await world.pass(60_000);
       for (const each of ["a", "b", "c", "d"]) await world.offer(`${each}${n}`, "atlas");
       for (const each of ["a", "b", "c", "d"]) world.close(`${each}${n}`, "atlas");
       await new Promise((resolve) => setTimeout(resolve));
@@ -213,7 +248,7 @@ test.each(Array.from({ length: 40 }, (_, n) => n + 1))(
     const { used: counted = 0 } = world.left().tokens?.month ?? {};
     expect(counted).toBeGreaterThanOrEqual(used.admitted);
     expect(counted).toBeLessThanOrEqual(used.offered);
-    world.nowMs += 60_000;
+    await world.pass(60_000);
     const last = await Promise.all(["e", "f", "g", "h"].map((id) => world.offer(id, "bree")));
     expect(last.map(isPlaced)).toEqual([true, true, true, false]);
   },
