@@ -120,6 +120,7 @@ export default defineConfig({
           ...IN_ONE_PROCESS,
           name: "faults",
           globalSetup: "test/support/built.ts",
+          setupFiles: "test/support/one-call-a-connection.ts",
           include: ["test/faults/**/*.test.ts"],
           // The slices mostly wait; each has processes of its own.
           maxConcurrency: 6,

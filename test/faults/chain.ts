@@ -143,14 +143,14 @@ export class Chain implements AsyncDisposable {
     await this.untilServing();
   }
 
-  /** Waits until a call would be served. */
-  async untilServing(): Promise<void> {
+  /** Waits until a call would be served by this many boxes. */
+  async untilServing(boxes = 1): Promise<void> {
     await until(
       async () =>
-        (await this.boxes()).some(
+        (await this.boxes()).filter(
           ({ state, ollama_reachable }) => state === "up" && ollama_reachable === true,
-        ),
-      `${this.name} serves`,
+        ).length >= boxes,
+      `${this.name} serves by ${boxes}`,
     );
   }
 

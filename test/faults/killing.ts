@@ -1,10 +1,10 @@
 /** Parts are killed under load at random moments, and the callers' ledger must equal the edge's. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { summaryOf } from "./accounts.ts";
-import type { Part } from "./chain.ts";
+import type { Chain, Part } from "./chain.ts";
 import { type Finding, measured, promise, spreadOf } from "./figures.ts";
 import { anyCall, between, type Random, type Setting } from "./suite.ts";
-import { loadNow } from "./waiting.ts";
+import { loadNow, until } from "./waiting.ts";
 
 export type KillPlan = {
   /** The id in the table of goals. */
@@ -33,8 +33,8 @@ export async function killing(
   { stage, random, print }: Setting,
   { id, parts, kills, limitMs }: KillPlan,
 ): Promise<Finding[]> {
-  const isTwin = (part: Part) => part.startsWith("twin-");
-  await using chain = await stage.chain({ hasTwin: parts.flat().some(isTwin) });
+  const hasTwin = parts.flat().some((part) => part.startsWith("twin-"));
+  await using chain = await stage.chain({ hasTwin });
   const { callers } = chain;
   let isOver = false;
   const load = callers.load(CALLERS, anyCall(random, 30, 10), () => isOver, PAUSE_MS);
@@ -42,6 +42,8 @@ export async function killing(
   const restartMs: number[] = [];
   let done = 0;
   for (; done < kills && performance.now() - startMs < limitMs; done++) {
+    // Otherwise a slow machine is killed before its agents are back, and no call is there to move.
+    if (hasTwin) await untilAnswered(chain);
     await sleep(momentMs(random));
     const killed = parts[between(random, 0, parts.length - 1)] ?? [];
     for (const [index, part] of killed.entries()) {
@@ -75,7 +77,7 @@ export async function killing(
       summaryOf(accounts),
       [...callers.wrongs, ...accounts.problems],
     ),
-    ...(parts.flat().some(isTwin)
+    ...(hasTwin
       ? [measured(id, "calls that moved, and were recorded", "", String(moved), moved > 0)]
       : []),
     ...(id === "R1"
@@ -90,6 +92,15 @@ export async function killing(
         ]
       : []),
   ];
+}
+
+/** Waits until both boxes serve, and a call was answered since the last kill. */
+async function untilAnswered(chain: Chain): Promise<void> {
+  const { entries } = chain.callers;
+  const before = entries.length;
+  const isAnswered = () => entries.slice(before).some(({ outcome }) => outcome === "whole");
+  await chain.untilServing(2);
+  await until(isAnswered, "a call is answered");
 }
 
 /** Half of the kills come while everything is still starting, half while it runs. */

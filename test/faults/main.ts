@@ -7,6 +7,7 @@
  * ends with exit code 1 if a promise is broken. Goals that a busy machine may miss are printed and
  * fail nothing.
  */
+import "../support/one-call-a-connection.ts";
 import { type Finding, problemsOf, tableOf } from "./figures.ts";
 import { Stage } from "./stage.ts";
 import { seeded } from "./suite.ts";

@@ -77,7 +77,8 @@ export const SUITES = {
       }),
   },
   "kill-moving": {
-    full: (setting) => killing(setting, { id: "R5", parts: MOVING, kills: 500, limitMs: LONG_MS }),
+    full: (setting) =>
+      killing(setting, { id: "R5", parts: MOVING, kills: 500, limitMs: 15 * MINUTE_MS }),
     slice: (setting) => killing(setting, { id: "R5", parts: MOVING, kills: 5, limitMs: MINUTE_MS }),
   },
   twin: {

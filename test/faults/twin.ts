@@ -4,10 +4,9 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { summaryOf } from "./accounts.ts";
-import type { Chain } from "./chain.ts";
 import { type Finding, measured, promise } from "./figures.ts";
 import { anyCall, between, type Setting } from "./suite.ts";
-import { loadNow, until } from "./waiting.ts";
+import { loadNow } from "./waiting.ts";
 
 export type TwinPlan = {
   kills: number;
@@ -24,7 +23,7 @@ export async function twin(
 ): Promise<Finding[]> {
   await using chain = await stage.chain({ hasTwin: true });
   const { callers } = chain;
-  await untilBothServe(chain);
+  await chain.untilServing(2);
   let isOver = false;
   const load = callers.load(CALLERS, anyCall(random, 30, 10), () => isOver, PAUSE_MS);
   const startMs = performance.now();
@@ -66,12 +65,3 @@ export async function twin(
     measured("R4", "calls that moved; answers that broke off", "", `${moved}; ${torn}`, moved > 0),
   ];
 }
-
-const untilBothServe = (chain: Chain): Promise<void> =>
-  until(
-    async () =>
-      (await chain.boxes()).filter(
-        ({ state, ollama_reachable }) => state === "up" && ollama_reachable === true,
-      ).length === 2,
-    `${chain.name} serves with both boxes`,
-  );

@@ -113,7 +113,7 @@ export class EdgeStream {
     return this.#answered.promise;
   }
 
-  /** Returns {@link done} to a stream that failed. @param stays  no other box gets the call */
+  /** It is decided if the call stays on this box: only then is a stream that failed there done. */
   settled(stays: boolean): void {
     this.#do(this.#core.settled(stays));
   }
