@@ -17,9 +17,14 @@ export type GpuFailure = {
 /** The limit of `GpuState.error`, UTF-16 code units. */
 const REASON_CHARS_MAX = 500;
 
+/**
+ * With `isProof`, the machine has a GPU even if the system lists none: in a container, or after the GPU fell
+ * off the bus.
+ */
 const KNOWN: readonly (readonly [
   pattern: RegExp,
   reasonOf: (match: RegExpExecArray, output: string) => string,
+  isProof?: boolean,
 ])[] = [
   [
     /Driver\/library version mismatch/i,
@@ -28,6 +33,8 @@ const KNOWN: readonly (readonly [
       const version = library === undefined ? "" : ` (library ${library})`;
       return `NVIDIA driver/library version mismatch${version}: reboot, or reload the NVIDIA kernel modules`;
     },
+    // The kernel module loads only on a machine with a GPU.
+    true,
   ],
   [
     /couldn't communicate with the NVIDIA driver/i,
@@ -52,6 +59,7 @@ const KNOWN: readonly (readonly [
     /Unable to determine the device handle for GPU\s?([0-9A-Fa-f:.]+): ([^\n]+)/i,
     ([, gpu, cause]) =>
       `GPU ${gpu} does not answer (${cause?.trim()}): it may have fallen off the bus; reset it or reboot`,
+    true,
   ],
 ];
 
@@ -88,13 +96,13 @@ export function gpuFailure(
       permanent: spawnError === "EACCES",
       isFault,
     };
-  for (const [pattern, reasonOf] of KNOWN) {
+  for (const [pattern, reasonOf, isProof = false] of KNOWN) {
     const match = pattern.exec(output);
     if (match !== null)
       return {
         reason: reasonOf(match, output).slice(0, REASON_CHARS_MAX),
         permanent: true,
-        isFault,
+        isFault: isFault || isProof,
       };
   }
   const firstLine = output

@@ -73,16 +73,23 @@ test("finds the field that a driver refuses", () => {
 });
 
 test.each([
-  ["a driver mismatch on a machine with a GPU", "Driver/library version mismatch", true, true],
+  ["a driver that is missing", "couldn't communicate with the NVIDIA driver", true, true],
   [
-    "a lost GPU",
+    "a driver that is missing without a GPU",
+    "couldn't communicate with the NVIDIA driver",
+    false,
+    false,
+  ],
+  ["a driver mismatch, which shows one", "Driver/library version mismatch", null, true],
+  [
+    "a lost GPU, which the system may list no more",
     "Unable to determine the device handle for GPU 0000:01:00.0: GPU is lost",
-    true,
+    false,
     true,
   ],
   ["no device on a machine that may have no GPU", "No devices were found", null, false],
   ["no device on a machine without a GPU", "No devices were found", false, false],
-])("%s is a fault only if the machine has a GPU", (_name, output, hasGpu, isFault) => {
+])("%s is a fault only on a machine with a GPU", (_name, output, hasGpu, isFault) => {
   const end = { output, code: 9, signal: null, spawnError: null };
   expect(gpuFailure(end, hasGpu).isFault).toBe(isFault);
 });
