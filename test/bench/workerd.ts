@@ -10,6 +10,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { build } from "esbuild";
 import { ROOT } from "../../local/edge.ts";
 import { WORKERD, workerdConfigOf } from "../../local/workerd.ts";
+import { CONDITION_MS } from "../support/patience.ts";
 import type { Child, Children } from "./children.ts";
 
 export type WorkerPlan = {
@@ -24,8 +25,6 @@ export type WorkerPlan = {
   /** Port on which the inspector lists live objects. */
   inspectorPort?: number;
 };
-
-const START_MS = 15_000;
 
 /** Bundles the Worker as for a deploy. @returns the path of the bundle */
 export async function bundleProduct(children: Children, folder: string): Promise<string> {
@@ -89,7 +88,7 @@ export async function startWorkerd(
   if (plan.inspectorPort !== undefined)
     args.push(`--inspector-addr=127.0.0.1:${plan.inspectorPort}`);
   const child = children.start({ name: plan.name, command: WORKERD, args, env: variables });
-  const deadline = performance.now() + START_MS;
+  const deadline = performance.now() + CONDITION_MS;
   while (!(await listens(port))) {
     if (child.hasEnded || performance.now() > deadline)
       throw new Error(`${plan.name} does not listen: ${child.tail.join("; ")}`);

@@ -20,6 +20,7 @@ import { ROOT } from "../../local/edge.ts";
 import { type SimulatedOllama, startSimulatedOllama } from "../../simulated/ollama.ts";
 import { BOX_NODE } from "../support/box-node.ts";
 import { FakeEdge } from "../support/fake-edge.ts";
+import { CONDITION_MS } from "../support/patience.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "package-"));
 const tracked = execFileSync("git", ["ls-files", "-z"], { cwd: ROOT, encoding: "utf8" })
@@ -200,7 +201,7 @@ async function run(
     cwd: folder,
     env,
     stdio: ["ignore", "pipe", "pipe"],
-    timeout: 30_000,
+    timeout: CONDITION_MS,
   });
   const [stdout, stderr, [code]] = await Promise.all([
     text(child.stdout),

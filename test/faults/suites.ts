@@ -10,6 +10,7 @@ import { grace } from "./grace.ts";
 import { halfOpen } from "./half-open.ts";
 import { killing } from "./killing.ts";
 import { loss } from "./loss.ts";
+import { messages } from "./messages.ts";
 import { resume } from "./resume.ts";
 import { slowCaller } from "./slow-caller.ts";
 import { stall } from "./stall.ts";
@@ -110,10 +111,12 @@ export const SUITES = {
     full: (setting) => slowloris(setting, { sockets: 1_000, rounds: 4, calls: 400 }),
     slice: (setting) => slowloris(setting, { sockets: 100, rounds: 1, calls: 50 }),
   },
+  /** Each concern lasts minutes first, so it has no slice. */
+  messages: { full: messages },
   soak: {
     full: (setting) => soak(setting, { warmCalls: IDS_MAX + 2_000, seconds: 180 }),
     slice: (setting) => soak(setting, { warmCalls: 20, seconds: 3 }),
   },
-} as const satisfies Record<string, { full: Suite; slice: Suite }>;
+} as const satisfies Record<string, { full: Suite; slice?: Suite }>;
 
 export type SuiteName = keyof typeof SUITES;

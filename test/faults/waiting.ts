@@ -2,8 +2,7 @@
 import { connect } from "node:net";
 import { loadavg } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
-
-const START_MS = 30_000;
+import { CONDITION_MS } from "../support/patience.ts";
 
 /**
  * Checks again until the condition is true. An error counts as not yet. @throws if it does not
@@ -12,7 +11,7 @@ const START_MS = 30_000;
 export async function until(
   isTrue: () => Promise<boolean> | boolean,
   condition: string,
-  limitMs = START_MS,
+  limitMs = CONDITION_MS,
 ): Promise<void> {
   const deadline = performance.now() + limitMs;
   let last = "";

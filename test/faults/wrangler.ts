@@ -14,8 +14,6 @@ const QUIET = {
   NO_COLOR: "1",
 };
 
-const START_MS = 60_000;
-
 /** @param code  folder that may contain only code, because wrangler reloads on every change in it */
 export async function startWrangler(
   { children, folder }: { children: Children; folder: string },
@@ -42,6 +40,6 @@ export async function startWrangler(
     WRANGLER_REGISTRY_PATH: join(folder, "registry"),
   };
   const child = children.start({ name: `${name} wrangler`, args, env, cwd: code });
-  await until(async () => (await fetch(`${url}/healthz`)).ok, "wrangler serves", START_MS);
+  await until(async () => (await fetch(`${url}/healthz`)).ok, "wrangler serves");
   return child;
 }
