@@ -56,7 +56,7 @@ export function ThresholdSection() {
       )}
       {data !== null && (
         <TableScroll label="Thresholds of concerns">
-          <table>
+          <table class="thresholds rows-as-cards">
             <thead>
               <tr>
                 <Heads names={["Value", "For"]} />
@@ -124,9 +124,13 @@ function Row({ rule: { code, warning, critical }, place, children }: RowProps) {
   return (
     <tr>
       <th scope="row">{THRESHOLD_FIGURES[code].name}</th>
-      <td>{place}</td>
-      <td class="number">{isOff ? "off" : limitText(warning, code)}</td>
-      <td class="number">{isOff ? "off" : limitText(critical, code)}</td>
+      <td data-label="For">{place}</td>
+      <td class="number" data-label="Warning">
+        {isOff ? "off" : limitText(warning, code)}
+      </td>
+      <td class="number" data-label="Critical">
+        {isOff ? "off" : limitText(critical, code)}
+      </td>
       <td>
         <span class="row-actions">{children}</span>
       </td>

@@ -8,7 +8,7 @@ import { BoxCell } from "../../parts/box-cell.tsx";
 import { Heads, NumberHeads } from "../../parts/table-heads.tsx";
 import { count, duration, energy, tokenRate, UNKNOWN } from "../../shape/format.ts";
 import { awaitedLoads, contextsOf, speedsOf } from "../../shape/model-requests.ts";
-import { decodeRate, statusText } from "../../shape/request-figures.ts";
+import { rateText, statusText } from "../../shape/request-figures.ts";
 
 /** Enough for medians. Their texts are short, so the answer stays small. */
 const NEWEST = 200;
@@ -145,7 +145,7 @@ const Newest = ({ logs, model }: Props & { model: string }) => (
               <td class="number">{duration(entry.ttft_ms)}</td>
               <td class="number">{duration(entry.latency_ms)}</td>
               <td class="number">{count(entry.completion_tokens)}</td>
-              <td class="number">{tokenRate(decodeRate(entry))}</td>
+              <td class="number">{rateText(entry)}</td>
               <td class="number">{energy(entry.energy_j)}</td>
             </tr>
           ))}

@@ -31,7 +31,11 @@ export function ModelPlacement(props: Props) {
   return (
     <li>
       <strong>
-        {onDisk === null ? <BoxCell box={box} isLink /> : <ModelLink model={untagged(model)} />}
+        {onDisk === null ? (
+          <BoxCell box={box} isBrief isLink />
+        ) : (
+          <ModelLink model={untagged(model)} />
+        )}
       </strong>
       <span class="place-state">
         {loaded === null ? (

@@ -38,7 +38,7 @@ export function Statistics() {
         <Empty title="No requests yet" />
       ) : (
         <TableScroll label="Usage statistics by model">
-          <table>
+          <table class="statistics">
             <thead>
               <tr>
                 <th scope="col">Model</th>
@@ -104,7 +104,7 @@ function Energy({ model }: { model: ModelStats }) {
       {energy(energy_j)} / {energy(energy_j_per_1k_tokens)}
       {cost !== null && (
         <div class="quiet">
-          {moneyOf(cost)} / {moneyOf(cost_per_million_output)} per 1M generated
+          {moneyOf(cost)} / {moneyOf(cost_per_million_output)} per 1M
         </div>
       )}
     </>

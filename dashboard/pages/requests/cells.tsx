@@ -4,9 +4,9 @@ import type { LogEntry } from "../../../protocol/api/logs.ts";
 import { modelClass } from "../../data/model-colour.ts";
 import { Moment } from "../../parts/basics.tsx";
 import { BoxCell } from "../../parts/box-cell.tsx";
-import { count, duration, energy, money, short, UNKNOWN } from "../../shape/format.ts";
+import { count, duration, energy, money, UNKNOWN } from "../../shape/format.ts";
 import type { ColumnName } from "../../shape/request-columns.ts";
-import { decodeRate, statusText } from "../../shape/request-figures.ts";
+import { rateText, statusText } from "../../shape/request-figures.ts";
 import { Waterfall } from "./waterfall.tsx";
 
 /** @property axisMs  length of the common time axis */
@@ -33,10 +33,7 @@ export const CELLS: Record<ColumnName, (shown: Shown) => ComponentChildren> = {
   latency: ({ entry }) => duration(entry.latency_ms),
   input: ({ entry }) => count(entry.prompt_tokens),
   tokens: ({ entry }) => count(entry.completion_tokens),
-  rate: ({ entry }) => {
-    const rate = decodeRate(entry);
-    return rate === null ? UNKNOWN : short(rate);
-  },
+  rate: ({ entry }) => rateText(entry),
   energy: ({ entry }) => energy(entry.energy_j),
   cost: ({ entry }) =>
     entry.cost === null || entry.cost_currency === null

@@ -36,7 +36,7 @@ export function UsageTable({ costs, by, price, isOwn }: Props) {
   const cellsOf = (row: CostRow) => cells(row, costs.currency, price);
   return (
     <TableScroll label="Table of usage and energy">
-      <table class="usage-table">
+      <table class="usage-table rows-as-cards">
         <thead>
           <tr>
             <th scope="col">{by === "model" ? "Model" : by === "box" ? "Box" : "Key"}</th>
