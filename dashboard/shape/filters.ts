@@ -7,7 +7,14 @@ import { CALL_KINDS, type CallKind } from "../../protocol/call-kind.ts";
 import { isSorted, LOG_SORTS, type LogSort } from "../../protocol/log-order.ts";
 import type { Status } from "../../protocol/records.ts";
 import { isRequestId } from "./request-id.ts";
-import { EVERYTHING, type PageScope, scopeOf, scopeQuery } from "./scope.ts";
+import {
+  EVERYTHING,
+  type PageScope,
+  periodCompared,
+  periodOf,
+  scopeOf,
+  scopeQuery,
+} from "./scope.ts";
 
 export const STATUSES = ["success", "error", "cancelled"] as const satisfies Status[];
 
@@ -106,6 +113,17 @@ export function selectionOf(filters: Filters, minuteMs: number): ApiQuery {
     since: iso(sinceMs),
     until: iso(untilMs),
   };
+}
+
+/**
+ * Returns the selection of the period that the chosen one is compared with; null without a comparison, or
+ * without a time.
+ */
+export function selectionBefore(filters: Filters, minuteMs: number): ApiQuery | null {
+  const { compare, seconds, fromMs } = filters;
+  if (compare === null || (seconds === null && fromMs === null)) return null;
+  const before = periodCompared(periodOf(filters, minuteMs, 0), compare);
+  return selectionOf({ ...filters, ...before, seconds: null }, minuteMs);
 }
 
 /** Builds the query of one page of `/api/stats/logs`. @param place  a cursor, or an offset if sorted */

@@ -6,6 +6,9 @@ import { count, duration } from "./format.ts";
 type Histogram = LogFacets["histogram"];
 export type HistogramBar = Record<Status, number>;
 
+export const requestsOf = ({ success, error, cancelled }: HistogramBar): number =>
+  success + error + cancelled;
+
 export function barsOf({ from, bucket_ms, success, error, cancelled }: Histogram): {
   bars: HistogramBar[];
   /** The requests of the highest bar. */
@@ -22,7 +25,7 @@ export function barsOf({ from, bucket_ms, success, error, cancelled }: Histogram
   const fromMs = Date.parse(from);
   return {
     bars,
-    most: Math.max(0, ...bars.map((bar) => bar.success + bar.error + bar.cancelled)),
+    most: Math.max(0, ...bars.map(requestsOf)),
     fromMs,
     untilMs: fromMs + bars.length * bucket_ms,
     bucketMs: bucket_ms,
@@ -30,7 +33,7 @@ export function barsOf({ from, bucket_ms, success, error, cancelled }: Histogram
 }
 
 /** Describes the chart for those who cannot see it. */
-export function summaryOfBars(histogram: Histogram): string {
+export function summaryOfBars(histogram: Histogram, before: Histogram | null = null): string {
   const { bars, most, bucketMs } = barsOf(histogram);
   const sum = (status: Status) => bars.reduce((total, bar) => total + bar[status], 0);
   return [
@@ -38,5 +41,9 @@ export function summaryOfBars(histogram: Histogram): string {
     `${count(sum("error"))} failed`,
     `${count(sum("cancelled"))} cancelled`,
     `at most ${count(most)} in ${duration(bucketMs)}`,
+    ...(before === null ? [] : [`${count(totalOf(before))} in the period compared with`]),
   ].join(", ");
 }
+
+const totalOf = (histogram: Histogram): number =>
+  barsOf(histogram).bars.reduce((total, bar) => total + requestsOf(bar), 0);

@@ -17,7 +17,7 @@ const EVERY_PART = ["box", "model", "key"] as const;
 
 const USES: Partial<Record<Page, PageScopeUse>> = {
   overview: { narrows: EVERY_PART, time: "preferred", isCompared: true },
-  requests: { narrows: EVERY_PART, time: "any", isCompared: false },
+  requests: { narrows: EVERY_PART, time: "any", isCompared: true },
   usage: { narrows: EVERY_PART, time: "month", isCompared: true },
   system: { narrows: ["box"], time: "preferred", isCompared: false },
   box: { narrows: EVERY_PART, time: "preferred", isCompared: true },

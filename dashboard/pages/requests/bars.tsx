@@ -5,8 +5,9 @@ import { useRef, useState } from "preact/hooks";
 import type { LogFacets } from "../../../protocol/api/log-facets.ts";
 import type { Status } from "../../../protocol/records.ts";
 import { timeLabels } from "../../shape/axis.ts";
+import { partsOf, pathOfLine } from "../../shape/drawing.ts";
 import { count, duration } from "../../shape/format.ts";
-import { barsOf, summaryOfBars } from "../../shape/histogram.ts";
+import { barsOf, requestsOf, summaryOfBars } from "../../shape/histogram.ts";
 
 /** Drawn from the bottom up. */
 const STACK: readonly Status[] = ["success", "cancelled", "error"];
@@ -15,15 +16,19 @@ const TICKS = 5;
 
 type Props = {
   histogram: LogFacets["histogram"] | null;
+  /** The period that it is compared with, drawn as a line; null without one. */
+  before: LogFacets["histogram"] | null;
   select: (oneMs: number, otherMs: number) => void;
 };
 
-export function TimeBars({ histogram, select }: Props) {
+export function TimeBars({ histogram, before, select }: Props) {
   const plot = useRef<HTMLDivElement>(null);
   /** Ends of the drag, as parts of the width. */
   const [drag, setDrag] = useState<{ from: number; to: number } | null>(null);
   if (histogram === null) return <div class="histogram" />;
-  const { bars, most, fromMs, untilMs, bucketMs } = barsOf(histogram);
+  const { bars, fromMs, untilMs, bucketMs, ...own } = barsOf(histogram);
+  const earlier = before === null ? null : barsOf(before);
+  const most = Math.max(own.most, earlier?.most ?? 0);
   const partOf = ({ clientX }: PointerEvent): number => {
     const { left = 0, width = 1 } = plot.current?.getBoundingClientRect() ?? {};
     return Math.min(1, Math.max(0, (clientX - left) / width));
@@ -47,7 +52,7 @@ export function TimeBars({ histogram, select }: Props) {
         ref={plot}
         class="histogram-plot"
         role="img"
-        aria-label={summaryOfBars(histogram)}
+        aria-label={summaryOfBars(histogram, before)}
         onPointerDown={(event) => {
           if (event.button !== 0) return;
           event.currentTarget.setPointerCapture(event.pointerId);
@@ -77,6 +82,9 @@ export function TimeBars({ histogram, select }: Props) {
               );
             });
           })}
+          {earlier !== null && (
+            <path class="before" d={pathOfLine(partsOf(earlier.bars.map(requestsOf), most))} />
+          )}
         </svg>
         {drag !== null && (
           <i

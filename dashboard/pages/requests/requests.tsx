@@ -22,6 +22,7 @@ import {
   isFiltered,
   nextOrder,
   pageQuery,
+  selectionBefore,
   selectionOf,
   unfiltered,
 } from "../../shape/filters.ts";
@@ -54,6 +55,13 @@ export function Requests() {
     "/api/stats/logs/facets",
     { query: { ...(idIn(filters) === null && selection), buckets: BUCKETS } },
     isLive(filters) ? FACETS_MS : null,
+  );
+  const before = selectionBefore(filters, minuteMs.value);
+  const compared = useQuery(
+    "/api/stats/logs/facets",
+    { query: { ...before, buckets: BUCKETS } },
+    null,
+    before !== null,
   );
   const reading = useQuery(
     "/api/stats/logs",
@@ -119,7 +127,11 @@ export function Requests() {
             </button>
           )}
         </div>
-        <TimeBars histogram={facets.data?.histogram ?? null} select={zoomTo} />
+        <TimeBars
+          histogram={facets.data?.histogram ?? null}
+          before={before === null ? null : (compared.data?.histogram ?? null)}
+          select={zoomTo}
+        />
         {error !== null && (
           <FailureNote title="Could not load the requests." detail={error} retry={refetch} />
         )}

@@ -9,6 +9,7 @@ import {
   isFiltered,
   nextOrder,
   pageQuery,
+  selectionBefore,
   selectionOf,
   toggled,
   unfiltered,
@@ -40,6 +41,21 @@ test("a paused page ends where it was paused", () => {
     since: "2026-11-24T09:45:00.000Z",
     until: "2026-11-24T10:00:00.000Z",
   });
+});
+
+test("compares the same requests of the period before, or of a week before", () => {
+  const filters = filtersOf({ range: "1h", model: "m", compare: "previous" });
+  expect(selectionBefore(filters, MINUTE)).toEqual({
+    model: "m",
+    since: "2026-11-24T10:00:00.000Z",
+    until: "2026-11-24T11:00:00.000Z",
+  });
+  expect(selectionBefore({ ...filters, compare: "week" }, MINUTE)).toMatchObject({
+    since: "2026-11-17T11:00:00.000Z",
+    until: "2026-11-17T12:00:00.000Z",
+  });
+  expect(selectionBefore({ ...filters, compare: null }, MINUTE)).toBeNull();
+  expect(selectionBefore(filtersOf({ compare: "previous" }), MINUTE)).toBeNull();
 });
 
 test("the URL has every filter and nothing that is usual", () => {
