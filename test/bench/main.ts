@@ -96,7 +96,7 @@ async function measure(stage: Stage, wanted: ReadonlySet<string>): Promise<Measu
         }),
       );
     if (isWanted("P20") && fronted !== null && keyed !== null) {
-      const beside = await measurePeers(stage, {
+      const beside = await measurePeers(stage, floor, {
         "ollama-edge-serve": keyed,
         "without keys": chain,
         "npm start": fronted,

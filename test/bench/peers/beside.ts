@@ -2,7 +2,8 @@
  * P20: the product beside other gateways and tunnels, in turns with the same calls of OpenAI's API: short
  * answers at full speed, the first byte of a stream, and streams at the pace of a fast and of a real model.
  *
- * Portkey and `ssh -R` together do what the product does: a gateway in the cloud and a tunnel to the box.
+ * Portkey and `ssh -R` together do what the product does: a gateway in the cloud and a tunnel to the box. The
+ * echo floor shows which goals a product of this shape can reach: the bare hops, without a request to Ollama.
  */
 import { SHORT_TOKENS } from "../answers.ts";
 import {
@@ -44,6 +45,7 @@ const COLUMNS = {
 
 const TOGETHER = "Portkey + ssh -R";
 const OURS = "ollama-edge-serve";
+const FLOOR = "the bare hops";
 
 /** The figures that compare the product with Portkey and ssh. */
 const RATIOS: [id: string, name: string, column: keyof Round, goal: Goal, final: Goal][] = [
@@ -58,7 +60,11 @@ type Contender = { cpuMs(): number; run(load: object): Promise<LoadResult> };
 export type Beside = { figures: Figure[]; table: string };
 
 /** @param ours  the product, by name */
-export async function measurePeers(stage: Stage, ours: Record<string, Chain>): Promise<Beside> {
+export async function measurePeers(
+  stage: Stage,
+  floor: Chain,
+  ours: Record<string, Chain>,
+): Promise<Beside> {
   const { children, folder, upstreamPort } = stage;
   const ground = { children, folder, upstreamPort };
   const ssh = await startSsh(ground);
@@ -78,6 +84,13 @@ export async function measurePeers(stage: Stage, ours: Record<string, Chain>): P
       run: (load) => stage.run(target, load as Parameters<Stage["run"]>[1]),
     });
   }
+  contenders.set(FLOOR, {
+    cpuMs: () => floor.workerd.treeCpuMs() + floor.agent.treeCpuMs(),
+    run: (load) => {
+      const path = (load as { stream: boolean }).stream ? "/stream" : "/";
+      return stage.run({ port: floor.port, path }, load as Parameters<Stage["run"]>[1]);
+    },
+  });
   for (const [name, peer] of Object.entries(started))
     if ("reason" in peer) reasons.set(name, peer.reason);
     else
@@ -159,6 +172,7 @@ function figuresOf(rounds: Map<string, Round[]>, reasons: Map<string, string>): 
     detail: {
       ours: round(median(ours.map((each) => each[column]))),
       theirs: round(median(theirs.map((each) => each[column]))),
+      floor: round(median((rounds.get(FLOOR) ?? []).map((each) => each[column]))),
     },
   }));
 }
