@@ -16,10 +16,10 @@ import { listens, until } from "./waiting.ts";
 import { startWrangler } from "./wrangler.ts";
 
 /**
- * Longest wait for the last record. The stream of a dead Worker ends after the grace period of 30
- * s.
+ * Longest wait for the last record. The stream of a dead Worker ends after the grace period of 30 s. An
+ * agent holds records back until its tunnel has been up for 5.5 s, which takes long on a busy machine.
  */
-const SETTLE_MS = 45_000;
+const SETTLE_MS = 180_000;
 
 export type ChainPlan = {
   /** The command that starts the agent, before Node and the agent's file. */
