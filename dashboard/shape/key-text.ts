@@ -18,6 +18,9 @@ const UNITS: Record<(typeof COUNTED)[number], string> = {
   money: "money units",
 };
 
+const unitOf = (counted: (typeof COUNTED)[number], max: number): string =>
+  max === 1 ? UNITS[counted].replace(/s$/, "") : UNITS[counted];
+
 /** Returns one text for each limit: `1,000 requests a day`. */
 export function limitTexts(limits: KeyLimits | null): string[] {
   if (limits === null) return [];
@@ -29,7 +32,7 @@ export function limitTexts(limits: KeyLimits | null): string[] {
         const max = limits[counted]?.[period];
         return max === undefined
           ? []
-          : [`${Number.isInteger(max) ? count(max) : max} ${UNITS[counted]} ${PER[period]}`];
+          : [`${Number.isInteger(max) ? count(max) : max} ${unitOf(counted, max)} ${PER[period]}`];
       }),
     ),
   ];

@@ -109,8 +109,8 @@ function NeverRow({ box, revoke, forget }: { box: NeverConnected } & Acts) {
   return (
     <tr>
       <th scope="row">{name}</th>
-      <td data-name="State">
-        <Pill tone="quiet">never connected</Pill>
+      <td class="wrap quiet" data-name="State">
+        never connected
       </td>
       <td class="wrap" data-name="Next step" colSpan={2}>
         {next_step}

@@ -55,6 +55,8 @@ test("a text lists the rights and the limits of a key", () => {
     "2.5 Wh a day",
   ]);
   expect(limitTexts(null)).toEqual([]);
+  const once = { parallel: null, requests: { day: 1 }, tokens: null, wh: null, money: null };
+  expect(limitTexts(once)).toEqual(["1 request a day"]);
   expect(restrictionTexts(POLICY)).toEqual([
     "context up to 8,192",
     "no keep_alive",
