@@ -17,10 +17,7 @@ const FOLDERS: Record<string, { folders: string[]; packages: RegExp }> = {
     packages:
       /^(zod|hono|jose|cloudflare:workers|@clickhouse\/client-web|@neondatabase\/serverless)(\/|$)/,
   },
-  agent: {
-    folders: ["protocol"],
-    packages: /^(zod|ws|undici(\/lib\/dispatcher\/client\.js)?|node:.*)$/,
-  },
+  agent: { folders: ["protocol"], packages: /^(zod|ws|node:.*)$/ },
   dashboard: {
     folders: ["protocol"],
     packages: /^(zod|preact(\/hooks)?|@preact\/signals|marked|dompurify)$/,

@@ -1,19 +1,15 @@
 /**
- * The HTTP client for the Ollama on this box: undici's dispatcher for requests with short bodies, and
- * `node:http` for uploads, long bodies and TLS.
+ * The HTTP client for the Ollama on this box.
  *
- * Not fetch: the answer's bytes must reach the caller unchanged (fetch would decompress them), and Ollama
- * answers 403 unless `Host` is local, a header that fetch does not let us set. Redirects are not
- * followed: the agent connects only to its configured Ollama.
+ * Uses `node:http` instead of fetch: the answer's bytes must reach the caller unchanged (fetch
+ * would decompress them), and Ollama answers 403 unless `Host` is local, a header that fetch does
+ * not let us set. Redirects are not followed: the agent connects only to its configured Ollama.
  */
 import http from "node:http";
 import https from "node:https";
 import type { Headers } from "../../protocol/messages.ts";
 import { FORWARDED_HEADERS, HOP_BY_HOP_HEADERS } from "../../protocol/routes.ts";
-import { KeptConnections } from "./kept-connections.ts";
-import { OllamaPatience } from "./patience.ts";
-import { Retries } from "./retries.ts";
-import { sendShort, shortBodyOf } from "./short-request.ts";
+import { OLLAMA_BACK_MS, OllamaPatience } from "./patience.ts";
 import { StreamedBody } from "./streamed-body.ts";
 
 export type LocalRequest = {
@@ -30,6 +26,8 @@ export type LocalRequest = {
   /** Called once, instead of `onEnd`. `hadHead` is true if the answer had begun. */
   onError(error: Error, hadHead: boolean): void;
 };
+
+const WAITED = `also after ${OLLAMA_BACK_MS / 1_000} s`;
 
 export type LocalExchange = {
   /** Returns false if the caller should wait for `onDrain`. */
@@ -49,8 +47,6 @@ export class OllamaClient {
   readonly #agent: http.Agent;
   readonly #request: typeof http.request;
   readonly #patience: OllamaPatience;
-  /** Null with TLS. */
-  readonly #connections: KeptConnections | null;
 
   /**
    * @param base      e.g. `http://127.0.0.1:11434`
@@ -60,7 +56,6 @@ export class OllamaClient {
     this.#base = base;
     this.#patience = patience;
     const isTls = base.protocol === "https:";
-    this.#connections = isTls ? null : new KeptConnections(base.origin);
     const options = {
       keepAlive: true,
       noDelay: true,
@@ -72,19 +67,10 @@ export class OllamaClient {
   }
 
   send(local: LocalRequest): LocalExchange {
-    const body = this.#connections === null ? null : shortBodyOf(local);
-    if (this.#connections === null || body === null) return this.#sendLong(local);
-    const path = this.#pathOf(local);
-    const headers = ["host", LOCAL_HOST, ...forwarded(local.headers).flat()];
-    const short = { ...local, path, headers, body };
-    return sendShort(this.#connections, this.#patience, answerHeaders, short);
-  }
-
-  #sendLong(local: LocalRequest): LocalExchange {
-    const retries = new Retries(this.#patience, local.isPatient ?? true);
     let isOver = false;
     let isRead = false;
     let answer: http.IncomingMessage | null = null;
+    let isSent = false;
     let retry: NodeJS.Timeout | null = null;
     let request = this.#open(local);
     const fail = (error: Error) => {
@@ -111,14 +97,21 @@ export class OllamaClient {
       });
       // Not `once`: writing more of a body to a broken connection raises further errors.
       request.on("error", (error: NodeJS.ErrnoException) => {
-        if (isOver || answer !== null) return fail(error);
-        const isWhole = local.body !== null;
-        const isUnserved =
-          request.reusedSocket && error.code === "ECONNRESET" && (isWhole || !streamed.isAccepted);
-        const next = retries.after(error, { isUnserved, isWhole });
-        if (typeof next !== "number") fail(next);
-        else if (next === 0) again();
-        else retry = setTimeout(again, next);
+        // Ollama may close a kept-alive connection just as it is reused. Nothing was served: retry.
+        if (
+          !isOver &&
+          answer === null &&
+          request.reusedSocket &&
+          error.code === "ECONNRESET" &&
+          (local.body !== null || !streamed.isAccepted)
+        ) {
+          isSent = local.body !== null;
+          return again();
+        }
+        if (isOver || error.code !== "ECONNREFUSED" || isSent) return fail(error);
+        const waitMs = this.#patience.refused(performance.now(), local.isPatient ?? true);
+        if (waitMs !== null) retry = setTimeout(again, waitMs);
+        else fail(retry === null ? error : new Error(`${error.message}, ${WAITED}`));
       });
     };
     const again = () => {
@@ -149,26 +142,22 @@ export class OllamaClient {
 
   close(): void {
     this.#agent.destroy();
-    this.#connections?.close();
   }
 
-  #pathOf({ path }: LocalRequest): string {
-    return this.#base.pathname.replace(/\/$/, "") + path;
-  }
-
-  #open(local: LocalRequest): http.ClientRequest {
-    const { method, headers, body } = local;
+  #open({ method, path, headers, body }: LocalRequest): http.ClientRequest {
     const request = this.#request({
       protocol: this.#base.protocol,
       hostname: this.#base.hostname.replace(/^\[|\]$/g, ""),
       port: this.#base.port,
-      path: this.#pathOf(local),
+      path: this.#base.pathname.replace(/\/$/, "") + path,
       method,
       agent: this.#agent,
       setHost: false,
     });
-    request.setHeader("host", LOCAL_HOST);
-    for (const [name, value] of forwarded(headers)) request.setHeader(name, value);
+    request.setHeader("host", "localhost:11434");
+    // The edge sends only these headers, but the box's own side must check them.
+    for (const [name, value] of headers)
+      if (FORWARDED_HEADERS.has(name)) request.setHeader(name, fieldValue(value));
     const length = headers.find(([name]) => name === "content-length")?.[1];
     const bytes = body?.reduce((sum, part) => sum + part.length, 0) ?? 0;
     if (body !== null && (bytes > 0 || method === "POST"))
@@ -178,14 +167,6 @@ export class OllamaClient {
     return request;
   }
 }
-
-const LOCAL_HOST = "localhost:11434";
-
-/** The edge sends only these headers, but the box's own side must check them. */
-const forwarded = (headers: Headers): Headers =>
-  headers.flatMap(([name, value]) =>
-    FORWARDED_HEADERS.has(name) ? [[name, fieldValue(value)]] : [],
-  );
 
 /** Sends the head and the parts in one go, without a copy. */
 function sendWhole(request: http.ClientRequest, parts: readonly Uint8Array[]): void {

@@ -50,8 +50,7 @@ export function WorthALook() {
               <Heads names={["Time", "Model", "Box", "Key"]} />
               <NumberHeads names={["First token"]} />
               <th scope="col">Time taken</th>
-              <NumberHeads names={["Out"]} />
-              <NumberHeads names={["Energy"]} />
+              <NumberHeads names={["Out", "Energy"]} />
               <th scope="col">Why</th>
             </tr>
           </thead>
