@@ -178,11 +178,6 @@ export type Key = z.infer<typeof Key>;
 export const Keys = z.object({ keys: z.array(Key).describe("newest first") }).meta({ id: "Keys" });
 export type Keys = z.infer<typeof Keys>;
 
-/** The warning about a key on an open edge, in the answer that makes it and on the page. */
-export const OPEN_EDGE_TEXT =
-  "This edge is open (AUTH_MODE=open): it checks no key, so a key restricts nothing and its limits count nothing. " +
-  "Start it with AUTH_MODE=keys and an ADMIN_KEY to have keys checked.";
-
 /** The answer that makes a key, and the only one that contains it. */
 export const MadeKey = z
   .object({

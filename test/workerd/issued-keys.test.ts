@@ -1,8 +1,9 @@
 /** Keys that the edge makes: who may use them for what, and how they change. */
 import { env } from "cloudflare:workers";
 import { expect, test } from "vitest";
-import { type Keys, type MadeKey, OPEN_EDGE_TEXT } from "../../protocol/api/keys.ts";
+import type { Keys, MadeKey } from "../../protocol/api/keys.ts";
 import type { Logs } from "../../protocol/api/logs.ts";
+import { OPEN_EDGE_TEXT } from "../../protocol/open-edge.ts";
 import { aggregatorOf } from "../../worker/aggregator/stub.ts";
 import { forgetBoxes } from "../../worker/gateway/known-fleet.ts";
 import { newKeyId, pepperOf, tokenOf } from "../../worker/keys/token.ts";

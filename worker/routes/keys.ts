@@ -2,13 +2,8 @@
 import type { Context } from "hono";
 import { Hono } from "hono";
 import { KEY_ROUTES } from "../../protocol/api/key-routes.ts";
-import {
-  type Key,
-  LEFT_LISTED_MAX,
-  type MadeKey,
-  NO_USAGE,
-  OPEN_EDGE_TEXT,
-} from "../../protocol/api/keys.ts";
+import { type Key, LEFT_LISTED_MAX, type MadeKey, NO_USAGE } from "../../protocol/api/keys.ts";
+import { OPEN_EDGE_TEXT } from "../../protocol/open-edge.ts";
 import type { KeysChange } from "../aggregator/changing-keys.ts";
 import { aggregatorOf } from "../aggregator/stub.ts";
 import { modelsFor } from "../answers/own-models.ts";

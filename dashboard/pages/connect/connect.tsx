@@ -1,6 +1,6 @@
 /** The Connect page: the key of this browser, its usage, and the lines that set up a client. */
 import { useEffect, useState } from "preact/hooks";
-import { OPEN_EDGE_TEXT } from "../../../protocol/api/keys.ts";
+import { OPEN_EDGE_TEXT } from "../../../protocol/open-edge.ts";
 import { nowMs } from "../../data/clock.ts";
 import { useQuery } from "../../data/query.ts";
 import { hasScope, isOpenEdge, self } from "../../data/self.ts";

@@ -1,6 +1,7 @@
 /** The Keys page: who may use this edge for what, and how much they did. */
 import { useState } from "preact/hooks";
-import { type Key, type MadeKey, OPEN_EDGE_TEXT } from "../../../protocol/api/keys.ts";
+import type { Key, MadeKey } from "../../../protocol/api/keys.ts";
+import { OPEN_EDGE_TEXT } from "../../../protocol/open-edge.ts";
 import { callJson } from "../../data/api.ts";
 import { useQuery } from "../../data/query.ts";
 import { isOpenEdge } from "../../data/self.ts";
