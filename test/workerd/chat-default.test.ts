@@ -23,6 +23,20 @@ test("finds the first model of a box at once, although the box was known without
   expect((await answered).status).toBe(200);
 });
 
+test("waits for the only box, as a call that names its model does", async () => {
+  const box = await FakeBox.connect("away", ["first:latest"]);
+  await box[Symbol.asyncDispose]();
+  const answered = exports.default.fetch("http://localhost/api/chat", {
+    method: "POST",
+    body: '{"prompt":"x"}',
+  });
+  await using back = await FakeBox.connect("away", ["first:latest"]);
+  const { stream, open } = await back.next();
+  expect(open.model).toBe("first:latest");
+  back.agent.answer(stream, 200, [["content-type", "application/x-ndjson"]], '{"done":true}\n');
+  await (await answered).arrayBuffer();
+});
+
 test("never chooses an embedding model for a chat, even if it is in memory and first on disk", async () => {
   await using box = await FakeBox.connect("embedder", []);
   const readings = readingsOf(

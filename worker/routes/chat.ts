@@ -63,8 +63,7 @@ export const chatRoutes = new Hono<Env>().post("/api/chat", async (c) => {
     if (model === null)
       throw new GatewayError({
         reason: "bad_request",
-        detail:
-          'The field "model" is missing, and no connected box has a chat model to use by default.',
+        detail: 'The field "model" is missing, and no box has a chat model to use by default.',
       });
     const checked = checkValue(target.route, ollamaChat(chat, model));
     if (!checked.ok) throw new GatewayError(checked.failure);
@@ -133,16 +132,18 @@ function ollamaChat(chat: ChatRequest, model: string): object {
 
 /**
  * Returns the repository's default if a box has it, otherwise a model in memory, which answers
- * soonest, otherwise the first on disk. Skips models whose family only embeds.
+ * soonest, otherwise the first on disk. Skips models whose family only embeds. While no box is up, those that
+ * may come back count: the call waits for them.
  */
 function defaultModel({ boxes, defaultModel: chosen }: Fleet): string | null {
   const up = boxes.filter(({ state }) => state === "up");
-  const models = up.flatMap(({ loaded, installed }) => [...loaded, ...installed]);
+  const holders = up.length > 0 ? up : boxes;
+  const models = holders.flatMap(({ loaded, installed }) => [...loaded, ...installed]);
   if (chosen !== null && models.some((name) => withTag(name) === withTag(chosen))) return chosen;
-  const embedders = new Set(up.flatMap((box) => box.embedders));
+  const embedders = new Set(holders.flatMap((box) => box.embedders));
   const chats = (name: string) => !embedders.has(name);
   const name =
-    up.flatMap(({ loaded }) => loaded).find(chats) ??
-    up.flatMap(({ installed }) => installed).find(chats);
+    holders.flatMap(({ loaded }) => loaded).find(chats) ??
+    holders.flatMap(({ installed }) => installed).find(chats);
   return name === undefined ? null : withTag(name);
 }
