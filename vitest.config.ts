@@ -3,8 +3,11 @@ import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
 import { CONDITION_MS, TEST_MS } from "./test/support/patience.ts";
 
-/** Most end-to-end tests wait for processes and timers, so more files than cores run at once. */
-const WORKERS = Math.max(5, availableParallelism());
+/**
+ * Most end-to-end tests wait for processes and timers, so more files than cores run at once, beside those of
+ * the other runs of `npm test`. With nine at once, heartbeats came too late on a slow machine.
+ */
+const WORKERS = Math.max(3, availableParallelism());
 
 /** One file at a time: the files of such a project share one running service. */
 const ONE_AT_A_TIME = { maxWorkers: 1, sequence: { groupOrder: 1 } };

@@ -4,7 +4,7 @@
  *
  * The files of `browser` and of `stores` share one running edge or database, so each of these projects
  * runs a file at a time and mostly waits. In one run of Vitest they would come last and one after the
- * other, with a core idle. Each process of `workerd` loads the whole Worker first, so it has few.
+ * other, with a core idle. Each process of `workerd` loads the whole Worker first, so it has one.
  */
 import { type ChildProcess, type StdioOptions, spawn } from "node:child_process";
 import { join } from "node:path";
@@ -12,7 +12,7 @@ import { buffer } from "node:stream/consumers";
 import { buildOnce } from "./support/built.ts";
 
 const BESIDE = ["unit", "e2e", "faults"];
-const APART = { workerd: 2, browser: 1, stores: 1 };
+const APART = ["workerd", "browser", "stores"];
 
 /** Three projects use them, and each would install them. */
 const ENGINES = "support/engines/install.ts";
@@ -44,11 +44,8 @@ const ended = (run: ChildProcess) =>
  * Runs a project and shows its output when it is complete, so that the lines of the runs do not mix,
  * and only its failures, so that those of the first run stay in sight.
  */
-async function quietly(
-  project: string,
-  processes: number,
-): Promise<{ code: number; show: () => void }> {
-  const options = ["--reporter=minimal", `--maxWorkers=${processes}`];
+async function quietly(project: string): Promise<{ code: number; show: () => void }> {
+  const options = ["--reporter=minimal", "--maxWorkers=1"];
   const run = startTests([project], ["ignore", "pipe", "pipe"], options);
   const [code, out, errors] = await Promise.all([
     ended(run),
@@ -71,7 +68,7 @@ if (checked !== 0) process.exit(checked);
 
 const [code, ...quiet] = await Promise.all([
   ended(startTests(BESIDE, "inherit")),
-  ...Object.entries(APART).map(([project, processes]) => quietly(project, processes)),
+  ...APART.map(quietly),
 ]);
 for (const { show } of quiet) show();
 process.exitCode = code || Math.max(...quiet.map((run) => run.code));

@@ -4,6 +4,7 @@ import { SIMULATED_SMI } from "../../local/edge.ts";
 import { Models } from "../../protocol/api/stats.ts";
 import { type SimulatedOllama, startSimulatedOllama } from "../../simulated/ollama.ts";
 import { CuttingProxy } from "../support/cutting-proxy.ts";
+import { onBusyMachine } from "../support/patience.ts";
 import { eventually, TestStack } from "../support/stack.ts";
 
 let stack: TestStack;
@@ -182,7 +183,7 @@ test("stops the GPU within a second when a caller disconnects, and records cance
   const left = performance.now();
   caller.abort();
   await eventually(async () => chatAfter(seen)?.aborted);
-  expect(performance.now() - left).toBeLessThan(1_000);
+  expect(performance.now() - left).toBeLessThan(onBusyMachine(1_000));
   expect(await stack.record(idOf(answer))).toMatchObject({ status: "cancelled", failed_at: null });
   expect((await stack.stats()).total_errors).toBe(before);
 });
@@ -252,7 +253,7 @@ test("records one error and sends it to the caller when an agent is killed in th
     return next.latency_ms > record.latency_ms && next;
   });
   expect(completed).toMatchObject({ ...record, latency_ms: expect.any(Number) });
-  expect(Math.abs(completed.latency_ms - waitedMs)).toBeLessThan(500);
+  expect(Math.abs(completed.latency_ms - waitedMs)).toBeLessThan(onBusyMachine(500));
 });
 
 test("counts a record once if the agent is killed before or after it was delivered", async () => {

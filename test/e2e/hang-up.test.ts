@@ -6,10 +6,11 @@ import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { type SimulatedOllama, startSimulatedOllama } from "../../simulated/ollama.ts";
+import { onBusyMachine } from "../support/patience.ts";
 import { eventually, TestStack } from "../support/stack.ts";
 
 const MODEL = "llama3.2";
-const NOTICED_MS = 1_000;
+const NOTICED_MS = onBusyMachine(1_000);
 
 let stack: TestStack;
 let ollama: SimulatedOllama;

@@ -11,10 +11,11 @@ import {
 import { RepositoryModel, RepositorySync } from "../../protocol/api/repository.ts";
 import { ApiError } from "../../protocol/api/shapes.ts";
 import { type SimulatedOllama, startSimulatedOllama } from "../../simulated/ollama.ts";
+import { onBusyMachine } from "../support/patience.ts";
 import { eventually, freePort, TestStack } from "../support/stack.ts";
 
 /** Without a request for it, the next inventory would arrive after half a minute. */
-const SOON_MS = 3_000;
+const SOON_MS = onBusyMachine(1_000);
 
 let stack: TestStack;
 let atlasOllama: SimulatedOllama;

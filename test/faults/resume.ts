@@ -1,5 +1,6 @@
 /** The tunnel is cut at any byte in either direction, and callers notice only a pause. */
 import { setTimeout as sleep } from "node:timers/promises";
+import { CONDITION_MS } from "../support/patience.ts";
 import { streamed } from "./callers.ts";
 import type { Chain } from "./chain.ts";
 import { type Finding, measured, promise, spreadOf } from "./figures.ts";
@@ -23,7 +24,7 @@ export type ResumePlan = {
 const CUTS_PER_AGENT = 40;
 const TOKEN_MS = 30;
 /** A stream without a byte for this long after the path is back counts as hung. */
-const HANG_MS = 5_000;
+const HANG_MS = CONDITION_MS;
 /** Time between two cuts of the storm. */
 const STORM_EVERY_MS = 50;
 /** A cut that waits for a byte happens after this time without one. */

@@ -29,7 +29,6 @@ async function scene({ takes_may_ask = true, hasTwin = true } = {}) {
     second: twin,
     ask,
   } = await boxesWithModel(["sole", "twin"], { takes_may_ask });
-  for (const box of [sole, twin]) box.staysAlive();
   if (!hasTwin) await twin.has(["other:1b"]);
   // The isolate learns the boxes by a call, as if the second one had come after it.
   const learning = ask(undefined, { headers: { "x-box": sole.name } });

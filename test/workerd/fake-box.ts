@@ -15,11 +15,16 @@ export class FakeBox {
   readonly agent: FakeAgent;
   readonly received: { open: Open; stream: string; body: unknown }[] = [];
 
-  #heartbeat: ReturnType<typeof setInterval> | null = null;
+  /** A test on a busy machine may take longer than an agent may be silent. */
+  readonly #heartbeat: ReturnType<typeof setInterval>;
 
   private constructor(name: string, agent: FakeAgent) {
     this.name = name;
     this.agent = agent;
+    this.#heartbeat = setInterval(() => {
+      if (agent.closed === null) agent.socket.send("ping");
+      else clearInterval(this.#heartbeat);
+    }, HEARTBEAT_MS);
   }
 
   static async connect(
@@ -31,11 +36,6 @@ export class FakeBox {
     const box = new FakeBox(name, agent);
     await box.has(models);
     return box;
-  }
-
-  /** Sends heartbeats: a test on a busy machine may take longer than an agent may be silent. */
-  staysAlive(): void {
-    this.#heartbeat = setInterval(() => this.agent.socket.send("ping"), HEARTBEAT_MS);
   }
 
   /** Sends readings, and waits until the registry knows them. */

@@ -14,6 +14,7 @@ import { authoritiesOf } from "../../worker/joining/authority.ts";
 import { certify } from "../../worker/joining/certificate.ts";
 import { codeOf } from "../../worker/joining/code.ts";
 import { objectMethods } from "../support/object-methods.ts";
+import { onBusyMachine } from "../support/patience.ts";
 import { recordOf } from "../support/records.ts";
 import { logOf } from "./calls.ts";
 import { Joiner } from "./joiner.ts";
@@ -147,7 +148,7 @@ test("a removed box loses its tunnel at once, cannot return, and may join again"
   const startMs = performance.now();
   expect((await admin(`/api/boxes/${name}/revoke`, "POST")).status).toBe(200);
   expect(await agent.untilClosed()).toMatchObject({ code: 4_003 });
-  expect(performance.now() - startMs).toBeLessThan(1_000);
+  expect(performance.now() - startMs).toBeLessThan(onBusyMachine(1_000));
   expect(await boxNow()).toMatchObject({ name, state: "down", joined_at: null });
   expect(await codeIn(await joiner.dial())).toEqual([403, "box_removed"]);
   expect((await joiner.join((await newCode()).code)).status).toBe(200);

@@ -22,7 +22,6 @@ async function twoBoxes(): Promise<{ own: FakeBox; other: FakeBox; key: string }
   for (const name of ["own", "other"]) {
     const box = await FakeBox.connect(name, MODELS, { takes_settings: true, keeps_pins: true });
     boxes.push(box);
-    box.staysAlive();
     await box.has(MODELS, MODELS);
   }
   const [own, other] = boxes as [FakeBox, FakeBox];

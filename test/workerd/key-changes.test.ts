@@ -16,6 +16,7 @@ import { fleetFor, forgetBoxes } from "../../worker/gateway/known-fleet.ts";
 import { CallerKey, callKeysFor } from "../../worker/gateway/known-keys.ts";
 import { serve } from "../../worker/gateway/serve.ts";
 import worker from "../../worker/index.ts";
+import { onBusyMachine } from "../support/patience.ts";
 import { textOf } from "./calls.ts";
 import { FakeBox } from "./fake-box.ts";
 import { callOf, HeldTrips } from "./held-trips.ts";
@@ -23,7 +24,7 @@ import { ADMIN, bearer, call, keys } from "./keyed-edge.ts";
 
 const MODEL = "qwen3:8b";
 /** A revocation holds everywhere within this. */
-const REVOKED_WITHIN_MS = 1_000;
+const REVOKED_WITHIN_MS = onBusyMachine(1_000);
 
 const boxes: FakeBox[] = [];
 afterEach(async () => {
@@ -227,8 +228,9 @@ test("a key that expires ends its open calls, at the time that was set last", as
   const { id, key } = await make({ expires_at: inMs(3_600_000) });
   const answering = streamed(key, "/ollama/api/chat");
   await box.next();
-  const endsMs = Date.now() + 150;
-  await admin(`/api/keys/${id}`, "PATCH", { expires_at: new Date(endsMs).toISOString() });
+  const endsMs = Date.now() + 2_000;
+  const expires_at = new Date(endsMs).toISOString();
+  expect((await admin(`/api/keys/${id}`, "PATCH", { expires_at })).status).toBe(200);
   const answer = await answering;
   expect(Date.now()).toBeGreaterThanOrEqual(endsMs);
   expect(Date.now() - endsMs).toBeLessThan(REVOKED_WITHIN_MS);
@@ -264,7 +266,7 @@ test("a stream of /api/live ends within a second of its key", async () => {
   const startMs = Date.now();
   await admin(`/api/keys/${id}`, "DELETE");
   expect((await ended)?.done).toBe(true);
-  expect(Date.now() - startMs).toBeLessThan(2 * REVOKED_WITHIN_MS); // the machine may be busy
+  expect(Date.now() - startMs).toBeLessThan(REVOKED_WITHIN_MS);
 });
 
 test("a key that the isolate does not know is looked for before it is refused", async () => {

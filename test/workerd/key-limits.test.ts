@@ -27,7 +27,6 @@ afterEach(async () => {
 async function boxNamed(name: string): Promise<FakeBox> {
   const box = await FakeBox.connect(name, [MODEL]);
   boxes.push(box);
-  box.staysAlive();
   return box;
 }
 
@@ -62,8 +61,10 @@ function chat(key: string, path = "/ollama/api/chat"): Promise<Response> {
 const answerTo = (box: FakeBox, stream: string) =>
   box.agent.answer(stream, 200, [["content-type", "application/json"]], "{}");
 
+const NOT_COUNTED = 503;
+
 /** Offers a call to a Box, as a Worker does. Returns its socket; null if the limit is reached. */
-async function offered({ name: box }: FakeBox): Promise<WebSocket | null> {
+async function offered({ name: box }: Pick<FakeBox, "name">): Promise<WebSocket | null> {
   const limits = limitsOf({ parallel: 10 });
   const answer = await env.BOX.getByName(box).fetch(
     attachUrl({
@@ -85,8 +86,10 @@ async function offered({ name: box }: FakeBox): Promise<WebSocket | null> {
     { headers: { upgrade: "websocket" } },
   );
   if (answer.webSocket === null) {
-    expect(answer.status).toBe(LIMIT_IS_REACHED);
     await answer.json(); // an eviction waits for answers that nobody has read
+    // A busy machine may not count a call in time. It is refused, and made again.
+    if (answer.status === NOT_COUNTED) return offered({ name: box });
+    expect(answer.status).toBe(LIMIT_IS_REACHED);
   }
   answer.webSocket?.accept();
   return answer.webSocket;

@@ -5,6 +5,8 @@ export async function listening(
   server: Server,
   close: () => Promise<void> = async () => {},
 ): Promise<void> {
+  // A request that goes into a connection as it is closed fails.
+  server.keepAliveTimeout = 0;
   await new Promise<void>((resolve, reject) =>
     server.once("error", reject).listen(0, "127.0.0.1", resolve),
   );
