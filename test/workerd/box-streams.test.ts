@@ -53,7 +53,9 @@ test("sends GONE to a stream that attaches again while the agent is away", async
 });
 
 test("closes an agent without a heartbeat in time while a caller waits, and leaves it alone otherwise", async () => {
-  const agent = await FakeAgent.connect("half-open"); // It never sends a ping.
+  const agent = await FakeAgent.dial("half-open");
+  agent.hello("half-open", crypto.randomUUID());
+  await agent.next(FrameType.welcome);
   const idle = await FakeAgent.connect("idle");
   const startMs = Date.now();
   forgetBoxes();

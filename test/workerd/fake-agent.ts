@@ -11,7 +11,7 @@ import {
   NO_PAYLOAD,
   tunnelFrame,
 } from "../../protocol/frames.ts";
-import { SUBPROTOCOL } from "../../protocol/limits.ts";
+import { HEARTBEAT_MS, SUBPROTOCOL } from "../../protocol/limits.ts";
 import type { Hello } from "../../protocol/messages.ts";
 
 /** Absent from older agents. */
@@ -54,6 +54,7 @@ export class FakeAgent {
     return new FakeAgent(answer.webSocket, options);
   }
 
+  /** An agent that dials with {@link dial} sends no heartbeats. */
   static async connect(
     box: string,
     agentId: string = crypto.randomUUID(),
@@ -64,7 +65,16 @@ export class FakeAgent {
     const agent = await FakeAgent.dial(box, headers, options);
     agent.hello(box, agentId, features);
     await agent.next(FrameType.welcome);
+    agent.#staysAlive();
     return agent;
+  }
+
+  /** Sends heartbeats: a test on a busy machine may take longer than an agent may be silent. */
+  #staysAlive(): void {
+    const beats = setInterval(() => {
+      if (this.closed === null) this.socket.send("ping");
+      else clearInterval(beats);
+    }, HEARTBEAT_MS);
   }
 
   hello(box: string, agentId: string, features: Features = {}): void {

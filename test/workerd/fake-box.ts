@@ -1,7 +1,6 @@
 /** A box scripted by a test: a fake agent, whose models the registry knows. */
 import { env } from "cloudflare:workers";
 import { FrameType, parsePayload, tunnelFrame } from "../../protocol/frames.ts";
-import { HEARTBEAT_MS } from "../../protocol/limits.ts";
 import { Open } from "../../protocol/messages.ts";
 import { aggregatorOf } from "../../worker/aggregator/stub.ts";
 import { forgetBoxes } from "../../worker/gateway/known-fleet.ts";
@@ -15,16 +14,9 @@ export class FakeBox {
   readonly agent: FakeAgent;
   readonly received: { open: Open; stream: string; body: unknown }[] = [];
 
-  /** A test on a busy machine may take longer than an agent may be silent. */
-  readonly #heartbeat: ReturnType<typeof setInterval>;
-
   private constructor(name: string, agent: FakeAgent) {
     this.name = name;
     this.agent = agent;
-    this.#heartbeat = setInterval(() => {
-      if (agent.closed === null) agent.socket.send("ping");
-      else clearInterval(this.#heartbeat);
-    }, HEARTBEAT_MS);
   }
 
   static async connect(
@@ -81,7 +73,6 @@ export class FakeBox {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    clearInterval(this.#heartbeat);
     this.agent.socket.close(1000, "the test is over");
     await eventually(async () =>
       (await aggregatorOf(env).registry()).some(

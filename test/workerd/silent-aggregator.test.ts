@@ -3,7 +3,6 @@ import { createExecutionContext } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { beforeAll, expect, test } from "vitest";
 import { FrameType } from "../../protocol/frames.ts";
-import { HEARTBEAT_MS } from "../../protocol/limits.ts";
 import type { Bindings } from "../../worker/env.ts";
 import { fleetFor, forgetBoxes } from "../../worker/gateway/known-fleet.ts";
 import worker from "../../worker/index.ts";
@@ -18,15 +17,12 @@ beforeAll(async () => {
   void box.agent.each(FrameType.open, ({ stream }) => {
     box.agent.answer(stream, 200, LINES, '{"message":{"content":"Hi"},"done":true}\n');
   });
-  // On a slow machine, the Box would otherwise take it for dead between two tests.
-  const heartbeat = setInterval(() => box.agent.socket.send("ping"), HEARTBEAT_MS);
   forgetBoxes();
   const invocation = { env: env as Bindings, waitUntil: () => {} };
   await eventually(async () => {
     const { boxes } = await fleetFor(invocation, Date.now(), () => false);
     return boxes.some(({ installed }) => installed.includes("m:latest")) || undefined;
   });
-  return () => clearInterval(heartbeat);
 });
 
 /** An Aggregator whose calls never end. Notes their names. */
