@@ -255,7 +255,7 @@ export const FLEET_ROUTES = {
     tag: "Boxes",
     summary: "Each box: state, versions, models on disk and in memory, requests, GPUs, machine",
     description:
-      "A box that has never connected is in `never_connected`, if it may. With `box`, it is unknown: 404, code box_not_found.",
+      "A box that may connect and never has is in `never_connected`. With `box`, it is unknown: 404, code box_not_found.",
     query: BoxQuery,
     answer: Boxes,
   },

@@ -6,7 +6,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ApiError } from "../../protocol/api/shapes.ts";
 import { type SimulatedOllama, startSimulatedOllama } from "../../simulated/ollama.ts";
-import { fakeSmi, type Step } from "../support/fake-nvidia-smi.ts";
+import { fakeSmi, OFF_THE_BUS, type Step } from "../support/fake-nvidia-smi.ts";
 import { eventually, TestStack } from "../support/stack.ts";
 
 const ROWS: Step = {
@@ -21,11 +21,6 @@ const ROWS: Step = {
       "memory.total": "24576",
     },
   ],
-};
-const LOST: Step = {
-  text: "Unable to determine the device handle for GPU0: 0000:01:00.0: GPU is lost.",
-  ending: "exit",
-  code: 15,
 };
 
 const smi = fakeSmi([ROWS]);
@@ -81,8 +76,7 @@ test("calls leave a box whose GPU is lost, health reports it, and they return wi
   // Otherwise the isolate learns of the second box when it next refreshes the fleet.
   await fetch(`${stack.url}/ollama/@cold/api/version`);
   await untilPlaced("warm");
-  smi.plan([LOST]);
-  for (const { pid } of smi.runs()) endProcess(pid);
+  smi.turnTo(OFF_THE_BUS);
   await untilPlaced("cold");
   const { status, concerns } = await stack.health();
   expect([status, concerns.map(({ code }) => code)]).toEqual(["degraded", ["gpu_lost"]]);
@@ -91,11 +85,3 @@ test("calls leave a box whose GPU is lost, health reports it, and they return wi
   // Both have the model in memory now, and calls go to both.
   await untilPlaced("warm");
 });
-
-function endProcess(pid: number): void {
-  try {
-    process.kill(pid, "SIGKILL");
-  } catch {
-    // It has ended.
-  }
-}

@@ -32,6 +32,15 @@ export type FakeSmi = {
   command: string;
   runs: () => { pid: number; args: string[] }[];
   plan: (steps: Step[]) => void;
+  /** Ends the running processes, which follow the plan before, and has the next ones play this step. */
+  turnTo: (step: Step) => void;
+};
+
+/** The answer of a driver whose GPU has fallen off the bus. */
+export const OFF_THE_BUS: Step = {
+  text: "Unable to determine the device handle for GPU0: 0000:01:00.0: GPU is lost.",
+  ending: "exit",
+  code: 15,
 };
 
 /** Creates a folder with a script that `NvidiaSmiSource` can run as its command. */
@@ -50,7 +59,16 @@ export function fakeSmi(steps: Step[]): FakeSmi {
       .split("\n")
       .filter((line) => line !== "")
       .map((line) => JSON.parse(line));
-  return { command, runs, plan };
+  const turnTo = (step: Step) => {
+    plan([step]);
+    for (const { pid } of runs())
+      try {
+        process.kill(pid, "SIGKILL");
+      } catch {
+        // It has ended.
+      }
+  };
+  return { command, runs, plan, turnTo };
 }
 
 /** Plays one run. The script calls it. */

@@ -68,14 +68,15 @@ export class RecentCalls {
     const onBox = this.#calls.filter((other) => other.box === box);
     const ofModel = onBox.filter((other) => other.model === model);
     const before = ofModel.filter(({ endMs }) => endMs <= startMs);
-    const rates = alone(ofModel).flatMap((other) => decodeRateOf(other)?.rate ?? []);
+    const single = alone(ofModel);
+    const rates = single.flatMap((other) => decodeRateOf(other)?.rate ?? []);
     const isKept = onBox.some((other) => other.startMs <= startMs);
     const beside = ofModel.filter((other) => other.startMs < startMs && other.endMs > startMs);
     return {
       beside: isKept ? beside.length : null,
       usedMs: before.length === 0 ? null : Math.max(...before.map(({ endMs }) => endMs)),
       tokensPerSecond: rates.length < RATES_MIN ? null : medianOf(rates),
-      cachedTokens: cachedTokensOf(call, ofModel),
+      cachedTokens: cachedTokensOf(call, single),
     };
   }
 

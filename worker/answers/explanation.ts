@@ -43,6 +43,8 @@ const CACHED_PART = 0.5;
 export function explanationOf(entry: LogEntry, around: Around): string {
   const { latency_ms, resumed, prompt_truncated, context_length, prompt_tokens } = entry;
   const { cachedTokens } = around;
+  const cachedPart =
+    cachedTokens === null || prompt_tokens === null ? 0 : cachedTokens / prompt_tokens;
   const parts = partsOf(entry, around).sort((a, b) => b.ms - a.ms);
   const [main, second] = parts.filter(({ ms }) => ms >= PART_MIN * latency_ms);
   const shares = [main, second].flatMap((part) =>
@@ -53,9 +55,7 @@ export function explanationOf(entry: LogEntry, around: Around): string {
   const cut = resumed === 1 ? "the tunnel was cut once" : `the tunnel was cut ${resumed} times`;
   const notes = [
     ...(resumed > 0 ? [`${cut}, and the answer went on`] : []),
-    ...(cachedTokens !== null && cachedTokens >= CACHED_PART * (prompt_tokens ?? 0)
-      ? [`about ${percent(cachedTokens / (prompt_tokens ?? 1))} of its prompt was cached`]
-      : []),
+    ...(cachedPart >= CACHED_PART ? [`about ${percent(cachedPart)} of its prompt was cached`] : []),
     ...(prompt_truncated === true
       ? [`a part of the prompt did not fit into the context of ${context_length} tokens`]
       : []),

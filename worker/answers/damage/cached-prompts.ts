@@ -3,7 +3,7 @@
  * the time of those that it read, so a cached part shows as a pace that no GPU has. Pure.
  */
 import { type FinishedCall, isLoad } from "./calls.ts";
-import { alone, medianOf } from "./slow.ts";
+import { medianOf } from "./slow.ts";
 
 /** A shorter prompt takes about as long as none. */
 const TOKENS_MIN = 64;
@@ -19,19 +19,19 @@ const SLOWEST = 0.9;
 export type PromptRead = Pick<FinishedCall, "prompt_tokens" | "prefill_ms">;
 
 /**
- * @param ofModel  finished calls of its model on its box
+ * @param others  finished calls of its model on its box, each beside no other one
  * @returns tokens of the prompt of a call that were cached; null if too few calls show the pace
  */
-export function cachedTokensOf(call: PromptRead, ofModel: readonly FinishedCall[]): number | null {
+export function cachedTokensOf(call: PromptRead, others: readonly FinishedCall[]): number | null {
   const { prompt_tokens: tokens, prefill_ms } = call;
   if (tokens === null || prefill_ms === null || tokens < TOKENS_MIN) return null;
-  const tokenMs = tokenMsOf(tokens, ofModel);
+  const tokenMs = tokenMsOf(tokens, others);
   return tokenMs === null ? null : Math.round(Math.max(0, tokens - prefill_ms / tokenMs));
 }
 
 /** The time of one token of a prompt of that length of which nothing is cached. */
-function tokenMsOf(tokens: number, ofModel: readonly FinishedCall[]): number | null {
-  const paces = alone(ofModel).flatMap((call) => {
+function tokenMsOf(tokens: number, calls: readonly FinishedCall[]): number | null {
+  const paces = calls.flatMap((call) => {
     const { prompt_tokens: others, prefill_ms } = call;
     if (others === null || prefill_ms === null || others < TOKENS_MIN) return [];
     if (others > ALIKE * tokens || tokens > ALIKE * others) return [];

@@ -5,7 +5,6 @@
  * Lives as long as the answer, in the Worker invocation that owes it. The sockets, the clock and the
  * byte streams are here; {@link EdgeStreamCore} decides everything.
  */
-
 import type { KeyEnd } from "../../../protocol/call-end.ts";
 import { DAY_MS } from "../../../protocol/day.ts";
 import { encodeFrames, type Frame, type StreamId } from "../../../protocol/frames.ts";

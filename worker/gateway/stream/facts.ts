@@ -1,5 +1,4 @@
 /** The facts of a call that the edge's end of its stream needs. */
-
 import type { KeyEnd } from "../../../protocol/call-end.ts";
 import type { StreamId } from "../../../protocol/frames.ts";
 import type { Open } from "../../../protocol/messages.ts";

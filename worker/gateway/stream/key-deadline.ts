@@ -1,5 +1,4 @@
 /** When a stream has to end because the key of its caller does, or because somebody stops the call. Pure. */
-
 import { CallEnd, type KeyEnd } from "../../../protocol/call-end.ts";
 import { type Frame, parsePayload } from "../../../protocol/frames.ts";
 import type { FailureReason } from "../../errors.ts";
